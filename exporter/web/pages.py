@@ -115,7 +115,7 @@ def _checks(checks: Sequence[Mapping[str, Any]]) -> str:
     rows: list[tuple[str, ...]] = [
         (
             escape(check["title"]),
-            f'<span class="state {kinds.get(check["verdict"] or "", "soft")}">{escape(check["verdict"] or "-")}</span>',
+            f'<span class="state {kinds.get(check["verdict"] or "", "soft")}">{escape(check["word"])}</span>',
             escape(check["reason"]),
         )
         for check in checks

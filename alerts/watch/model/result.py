@@ -134,7 +134,9 @@ class CheckResult:
         """The verdict, or why there is none."""
         if self.verdict is not None:
             return self.verdict.value
-        return "no baseline" if self.check.baseline_limit is not None and self.check.baseline is None else "-"
+        if self.check.not_applicable:
+            return "not checked"
+        return "no baseline" if self.check.baseline_limit is not None and self.check.baseline is None else "undecided"
 
     @property
     def is_undecided(self) -> bool:

@@ -113,8 +113,5 @@ def _unit(chart: Chart) -> str:
 
 def _verdicts(results: Iterable[CheckResult]) -> str:
     """The checks of one signal, with their verdicts."""
-    items = "".join(
-        f"<li>{escape(each.check.title)}: {_cell(each.verdict.value if each.verdict else 'undecided')}</li>"
-        for each in results
-    )
+    items = "".join(f"<li>{escape(each.check.title)}: {_cell(each.word)}</li>" for each in results)
     return f"<ul>{items}</ul>"

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from alerts.watch.model.check import CheckKind
+from alerts.watch.model.check import BaselineLimit, CheckKind
 from alerts.watch.model.result import CheckResult, Coverage
 from alerts.watch.model.tick import TimeSpan
 from alerts.watch.model.watch import Verdict
@@ -30,3 +30,12 @@ def test_a_check_is_undecided_until_its_evidence_is_there():
     assert not replace(RESULT, verdict=Verdict.PASS).is_undecided
     assert not replace(RESULT, check=replace(RESULT.check, not_applicable="no application")).is_undecided
     assert not replace(RESULT, check=replace(RESULT.check, kind=CheckKind.CLEANUP)).is_undecided
+
+
+def test_a_check_without_a_verdict_says_why_in_words():
+    """So the report and the status page have no empty verdict."""
+    baseline = replace(RESULT.check, kind=CheckKind.BASELINE, baseline_limit=BaselineLimit(tolerance=0.5, floor=0.0))
+    assert RESULT.word == "undecided"
+    assert replace(RESULT, verdict=Verdict.PASS).word == "PASS"
+    assert replace(RESULT, check=replace(RESULT.check, not_applicable="no application")).word == "not checked"
+    assert replace(RESULT, check=baseline).word == "no baseline"
