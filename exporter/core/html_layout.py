@@ -79,6 +79,11 @@ def document(title: str, style: str, body: str, head: str = "") -> str:
 """)
 
 
+def breakable(text: str) -> str:
+    """The text, escaped, which a narrow screen breaks after a slash and not within a name."""
+    return escape(text).replace("/", "/<wbr>")
+
+
 def section(key: str, title: str, body: str, kind: str = "") -> str:
     """A section with its heading; nothing where there is no body. `key` and `kind` are ours, `title` is text."""
     if not body:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from exporter.core import html_layout
 from exporter.core.humanize import count, duration, moment, percent
 from exporter.web import alert_list
 
@@ -45,7 +46,7 @@ def cards(status: Mapping[str, Any]) -> str:
 
 
 def _card(part: PartStatus) -> str:
-    notes = "".join(f'<div class="soft">{escape(note).replace("/", "/<wbr>")}</div>' for note in part.notes)
+    notes = "".join(f'<div class="soft">{html_layout.breakable(note)}</div>' for note in part.notes)
     word = f'<div class="state {part.kind}">{escape(part.word)}</div>'
     return f'<div class="card"><dt>{escape(part.name)}</dt><dd>{word}{notes}</dd></div>'
 

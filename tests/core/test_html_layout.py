@@ -22,6 +22,11 @@ def test_document_escapes_its_title_and_can_be_encoded():
     page.encode()
 
 
+def test_a_name_breaks_after_a_slash():
+    """And is escaped."""
+    assert html_layout.breakable("db:5432/<campus>") == "db:5432/<wbr>&lt;campus&gt;"
+
+
 def test_section_without_a_body_is_left_out():
     """With a body it is labelled by its heading."""
     assert html_layout.section("key", "Title", "") == ""

@@ -72,7 +72,10 @@ def _list(texts: Iterable[str]) -> str:
 
 
 def _facts(report: WatchReport) -> str:
-    cards = (f'<div class="card"><dt>{name}</dt><dd>{escape(text)}</dd></div>' for name, text in tables.facts(report))
+    cards = (
+        f'<div class="card"><dt>{name}</dt><dd>{html_layout.breakable(text)}</dd></div>'
+        for name, text in tables.facts(report)
+    )
     return f'<dl class="facts">{"".join(cards)}</dl>'
 
 
