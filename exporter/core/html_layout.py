@@ -80,8 +80,8 @@ def document(title: str, style: str, body: str, head: str = "") -> str:
 
 
 def breakable(text: str) -> str:
-    """The text, escaped, which a narrow screen breaks after a slash and not within a name."""
-    return escape(text).replace("/", "/<wbr>")
+    """The text, escaped, which a narrow screen breaks between the words of a name, as in db/a_table or AnAlert."""
+    return "<wbr>".join(escape(part) for part in _WORD_END.split(text))
 
 
 def section(key: str, title: str, body: str, kind: str = "") -> str:
@@ -118,6 +118,8 @@ def _cells(row: tuple[str, ...], columns: tuple[str, ...], kinds: tuple[str, ...
         yield f'<td role="cell" class="{kind}" data-column="{escape(name)}">{cell}</td>'
 
 
+# After a slash or an underscore, and before a capital letter.
+_WORD_END = re.compile(r"(?<=[/_])(?=.)|(?<=[a-z])(?=[A-Z])")
 # Characters of the longest cell of a column that does not wrap.
 _SHORT = 18
 _TAG = re.compile(r"<[^>]*>")

@@ -6,7 +6,7 @@ from html import escape
 from typing import Any
 
 from exporter.core import html_layout
-from exporter.core.humanize import count, duration, moment, percent
+from exporter.core.humanize import count, coverage, duration, moment
 from exporter.web import alert_list
 
 VERDICT_KINDS = {"PASS": "good", "FAIL": "bad", "INCONCLUSIVE": "warn"}
@@ -118,7 +118,7 @@ def _watch(watch: Mapping[str, Any] | None, now: float) -> PartStatus:
     kind = VERDICT_KINDS.get(watch["verdict"] or "", "warn" if watch["reasons"] else "good")
     notes = [time_left(watch, now)]
     if watch["coverage"] is not None:
-        notes.append(f"coverage {percent(watch['coverage'])}")
+        notes.append(f"coverage {coverage(watch['coverage'])}")
     return PartStatus("Watch", word, kind, tuple(filter(None, notes)))
 
 

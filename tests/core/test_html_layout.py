@@ -3,6 +3,8 @@
 import base64
 import hashlib
 
+import pytest
+
 from exporter.core import html_layout
 
 
@@ -22,9 +24,18 @@ def test_document_escapes_its_title_and_can_be_encoded():
     page.encode()
 
 
-def test_a_name_breaks_after_a_slash():
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("db:5432/<campus>", "db:5432/<wbr>&lt;campus&gt;"),
+        ("as in OutboxStalled/page", "as in Outbox<wbr>Stalled/<wbr>page"),
+        ("job_outbox", "job_<wbr>outbox"),
+        ("UTC, TLS and _", "UTC, TLS and _"),
+    ],
+)
+def test_a_name_breaks_between_its_words(text, html):
     """And is escaped."""
-    assert html_layout.breakable("db:5432/<campus>") == "db:5432/<wbr>&lt;campus&gt;"
+    assert html_layout.breakable(text) == html
 
 
 def test_section_without_a_body_is_left_out():

@@ -151,6 +151,13 @@ def test_a_check_without_a_verdict_says_why():
     assert "Processing timeno baselineThere was none." in seen.text
 
 
+def test_a_part_that_is_not_visible_is_granted_once():
+    """One command grants both."""
+    unseen = ["register", "cron"]
+    text = read(migration={"checked_at": 999_880.0, "ok": 40, "unknown": 3, "broken": [], "unseen": unseen}).text
+    assert text.count("grant_migration_access.sql") == 1
+
+
 def test_a_broken_migration_is_named():
     text = read(
         migration={

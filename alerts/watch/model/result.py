@@ -101,7 +101,8 @@ class CheckResult:
 
     `verdict` is None where the check does not apply and, while a watch runs, until its evidence is there; PASS is
     provisional until the end. `breached` is breached time, `longest` the longest without a good tick or a gap within,
-    `excused` time during declared maintenance. `worst` is the worst value of `check.signal`, `worst_at` its time.
+    `excused` time during declared maintenance. `worst` is the worst value of `check.signal`, `worst_at` its time;
+    None where no value of it is a bad one.
     `breaches` are the first hundred; one that a single tick showed may last 0 seconds. `estimate` is that of the
     check's outcomes.
     """

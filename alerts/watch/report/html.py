@@ -91,7 +91,7 @@ def _section(table: ReportTable) -> str:
 
 
 def _cell(text: str) -> str:
-    return f'<span class="state {_KINDS[text]}">{text}</span>' if text in _KINDS else escape(text)
+    return f'<span class="state {_KINDS[text]}">{text}</span>' if text in _KINDS else html_layout.breakable(text)
 
 
 # --- plots ---------------------------------------------------------------------------------------------------------
