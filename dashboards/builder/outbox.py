@@ -8,7 +8,7 @@ from dashboards.builder import panels
 from dashboards.builder.limits import drain_limit, limits
 from dashboards.builder.meanings import BAD, CALM, GOOD, WARN, map_text
 from dashboards.builder.panels import PanelQuery, TableColumn
-from dashboards.builder.promql import PanelGroup, age, minutes, one, per_minute, pick
+from dashboards.builder.promql import PanelGroup, age_when_sampled, minutes, one, per_minute, pick
 from exporter.metrics import catalogue, terms
 
 # Seconds. Infinity cannot be drawn, so longer drain times are drawn as a day.
@@ -34,7 +34,7 @@ class OutboxPanels(PanelGroup):
         )
         panels.stacked(panel)
         panel.override_by_name("all", [panels.unstacked(), panels.fixed_colour("text")])
-        panel.override_by_name("created", [panels.unstacked(), panels.fixed_colour(CALM)])
+        panel.override_by_name("created", [panels.unstacked(), panels.fixed_colour("purple")])
         return panels.dashed(panel, "all", "created")
 
     def processing_times(self) -> heatmap.Panel:
@@ -83,7 +83,7 @@ class OutboxPanels(PanelGroup):
             f"{terms.OLDEST_JOB} by queue",
             "Age of the oldest pending job. All rise together: the processor is down. One rises alone: its jobs fail "
             "for good.",
-            PanelQuery(minutes(age(catalogue.QUEUE_OLDEST_PENDING)), "{{queue}}"),
+            PanelQuery(minutes(age_when_sampled(catalogue.QUEUE_OLDEST_PENDING)), "{{queue}}"),
             unit=panels.MINUTES,
             empty="No job is pending.",
         )
@@ -117,7 +117,7 @@ class OutboxPanels(PanelGroup):
                 TableColumn("Value #B", "Oldest is", "s"),
             ),
             PanelQuery(one(pick(catalogue.PENDING_JOBS))),
-            PanelQuery(age(catalogue.OLDEST_PENDING)),
+            PanelQuery(age_when_sampled(catalogue.OLDEST_PENDING)),
         )
 
     def queues(self) -> table.Panel:
@@ -138,11 +138,11 @@ class OutboxPanels(PanelGroup):
                 TableColumn("Value #G", "Created / min", "short"),
             ),
             PanelQuery(one(pick(catalogue.QUEUE_PENDING_JOBS))),
-            PanelQuery(age(catalogue.QUEUE_OLDEST_PENDING)),
+            PanelQuery(age_when_sampled(catalogue.QUEUE_OLDEST_PENDING)),
             PanelQuery(one(pick(catalogue.QUEUE_LAST_HOUR_PROCESSED))),
             PanelQuery(one(pick(catalogue.QUEUE_LAST_HOUR_FAILURE_RATIO))),
             PanelQuery(one(pick(catalogue.QUEUE_EXHAUSTED_JOBS))),
-            PanelQuery(age(catalogue.QUEUE_OLDEST_EXHAUSTED)),
+            PanelQuery(age_when_sampled(catalogue.QUEUE_OLDEST_EXHAUSTED)),
             PanelQuery(per_minute(catalogue.QUEUE_CREATED_JOBS)),
         )
 

@@ -142,9 +142,8 @@ def log_scale(panel: timeseries.Panel, limits: Sequence[Limit] = (), *, zero: bo
     """
     kind = models.ScaleDistribution.SYMLOG if zero else models.ScaleDistribution.LOG
     panel.scale_distribution(common.ScaleDistributionConfig().type(kind).log(10).linear_threshold(1))
-    if zero:
-        # Hides the label of -1 below the axis.
-        panel.mappings([map_value(-1, " ", NEUTRAL)])
+    # Hides the label of -1 below an axis with 0. Otherwise Grafana writes small ticks with zeros: 0.0100 min.
+    panel.mappings([map_value(-1, " ", NEUTRAL)] if zero else _small_ticks(panel))
     if limits:
         with_thresholds(panel, limits).with_target(
             _target(PanelQuery(f"vector({limits[-1].value:g})", _HIDDEN_SERIES), 25).range()
@@ -155,6 +154,12 @@ def log_scale(panel: timeseries.Panel, limits: Sequence[Limit] = (), *, zero: bo
             _HIDDEN_SERIES, [DynamicConfigValue(f"custom.{key}", value) for key, value in style.items()]
         )
     return panel
+
+
+def _small_ticks(panel: timeseries.Panel) -> list[ValueMapping]:
+    """Texts of the ticks below 1, where the unit is a suffix."""
+    kind, _, unit = (panel.build().field_config.defaults.unit or "").partition(":")
+    return [map_value(each, f"{each:g} {unit}", NEUTRAL) for each in (0.001, 0.01, 0.1) if kind == "suffix"]
 
 
 def fixed_colour(colour: str) -> DynamicConfigValue:

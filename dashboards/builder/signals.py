@@ -14,7 +14,7 @@ from dashboards.builder.limits import limits, most_severe
 from dashboards.builder.meanings import BAD, CALM, GOOD, NEUTRAL, WARN, map_boolean, map_text, map_value
 from dashboards.builder.page import RUNBOOKS
 from dashboards.builder.panels import PanelQuery, TableColumn
-from dashboards.builder.promql import SELECTED, SELECTED_JOB, PanelGroup, minutes, one, pick, worst
+from dashboards.builder.promql import SELECTED, SELECTED_JOB, PanelGroup, age_when_sampled, minutes, one, pick, worst
 from exporter.config.values import format_duration
 from exporter.metrics import catalogue, terms
 
@@ -126,7 +126,9 @@ class SignalPanels(PanelGroup):
             "Lines: where waiting for a first attempt becomes a ticket, and a page or, if nothing is processed, a "
             "stall. An age that rises by a second per second: it is never taken. Waiting rises: the processor is "
             "down or stuck. Only failing or exhausted rises: those jobs fail for good.",
-            PanelQuery(f"clamp_min({minutes(_age_when_sampled())}, {_LEAST_AGE:g})", "{{state}}"),
+            PanelQuery(
+                f"clamp_min({minutes(age_when_sampled(catalogue.OLDEST_PENDING))}, {_LEAST_AGE:g})", "{{state}}"
+            ),
             unit=panels.MINUTES,
             colours=STATE_COLOURS,
             empty="No job is pending.",
@@ -263,12 +265,6 @@ class SignalPanels(PanelGroup):
         overdue = most_severe(self.policy, "OutboxCleanupOverdue").threshold
         keys = f"max without (state) ({one(pick(catalogue.IDEMPOTENCY_KEYS))})"
         return f"({self.signal('outbox:expired_key_age_seconds')} <= bool {overdue:g}) or 1 + 0 * {keys}"
-
-
-def _age_when_sampled() -> str:
-    """Age of the oldest job in each state at the time of the sample, as in the policy's signals."""
-    sampled = pick(catalogue.COLLECTOR_LAST_SUCCESS, 'collector="backlog"')
-    return one(f"{sampled} - ignoring (collector, state) group_right () {pick(catalogue.OLDEST_PENDING)}")
 
 
 def _graded(firing: Callable[[str], str]) -> str:
