@@ -139,14 +139,13 @@ class _HealthPanels(PanelGroup):
             limits(self.policy, "OutboxNotificationsFailing"),
         )
         yield panels.with_texts(undelivered, unknown="no receiver")
-        drill = panels.verdict(
+        drill = panels.number(
             "Drill",
             "Whether a drill of the way of alerts is scheduled, or takes place now. Unknown: none is configured.",
             worst(pick(catalogue.DRILL_ACTIVE)),
-            map_value(1, "NOW", NEUTRAL),
-            map_value(0, "SCHEDULED", GOOD),
         )
-        yield panels.with_texts(drill, unknown="none")
+        states = (map_value(1, "now", NEUTRAL), map_value(0, "scheduled", GOOD))
+        yield panels.with_texts(drill, *states, unknown="none")
         started = worst(f"time() - {pick(PROCESS_START)}", least=True)
         yield panels.number("Up for", "Time since the latest start of a replica.", started).unit("s")
         yield panels.number("Memory", "Resident memory of the largest replica.", worst(pick(MEMORY))).unit("bytes")

@@ -42,6 +42,8 @@ SOURCE = DataSourceRef(type_val="prometheus", uid="$datasource")
 UNKNOWN_TEXT = "unknown"
 UNKNOWN = "Unknown: the exporter publishes no value. Its status page says why."
 _HIDDEN_SERIES = "limit"
+# Pixels. Narrower tables scroll sideways; the widest one fits a screen of 1280.
+_NUMBER_WIDTH, _TEXT_WIDTH = 80, 140
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +285,8 @@ def _horizontal(panel: bargauge.Panel, limits: Sequence[Limit]) -> bargauge.Pane
 
 def _of_column(column: TableColumn) -> Iterable[DynamicConfigValue]:
     yield DynamicConfigValue("noValue", "none")
-    yield DynamicConfigValue("custom.minWidth", 60)
+    yield DynamicConfigValue("custom.minWidth", _NUMBER_WIDTH if column.unit else _TEXT_WIDTH)
+    yield DynamicConfigValue("custom.wrapHeaderText", value=True)
     if column.unit:
         yield DynamicConfigValue("unit", column.unit)
     if column.width:

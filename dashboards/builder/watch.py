@@ -24,16 +24,16 @@ _STATES = tuple(zip(catalogue.WATCH_STATES, _COLOURS, strict=True))
 _SHARES = (
     (terms.BACKLOG.name, "OutboxBacklogHigh"),
     (terms.OLDEST_JOB.name, "OutboxStalled"),
-    ("First attempt", "OutboxJobsWaitingLong"),
+    ("Oldest waiting job", "OutboxJobsWaitingLong"),
     (terms.HEAD_BLOCKED.name, "OutboxHeadBlocked"),
     (terms.PROCESSING_TIME.name, "OutboxProcessingSlow"),
     (terms.FAILURE_RATIO.name, "OutboxFailureRatioHigh"),
     (terms.INITIALISATION_FAILURES.name, "OutboxFsmFailureRateHigh"),
-    ("Failures in 6 hours", "OutboxFsmFailureBudgetBurn"),
+    (f"{terms.INITIALISATION_FAILURES} in 6 h", "OutboxFsmFailureBudgetBurn"),
     (terms.FALLBACK_ACTIVATIONS.name, "OutboxFallbacksFrequent"),
     (terms.FALLBACK_FAILURES.name, "OutboxFallbacksFailing"),
     (terms.OLDEST_EXPIRED_KEY.name, "OutboxCleanupOverdue"),
-    ("Oldest processed", "OutboxRetentionOverdue"),
+    (terms.OLDEST_PROCESSED_JOB.name, "OutboxRetentionOverdue"),
     (terms.SAMPLE_AGE.name, "OutboxSamplesStale"),
 )
 
@@ -181,7 +181,7 @@ class _WatchPanels(PanelGroup):
     def unknown(self) -> stat.Panel:
         """Parts of the migration that are not visible."""
         return panels.number(
-            "Unknown",
+            "Unknown checks",
             "Parts of the migration that are not visible to the exporter's role.",
             worst(pick(catalogue.MIGRATION_CHECKS, 'status="unknown"')),
         )
