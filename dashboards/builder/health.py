@@ -196,7 +196,7 @@ class _HealthPanels(PanelGroup):
             PanelQuery(f"sum by (reason) ({increase})", "{{reason}}"),
             colours=REASONS,
         )
-        return panels.bars(panel).axis_soft_max(1).decimals(0)
+        return panels.bars(panel).axis_soft_max(1).unit(panels.COUNT).decimals(0)
 
     def failing_collectors(self) -> timeseries.Panel:
         """Failures by collector."""
@@ -207,7 +207,7 @@ class _HealthPanels(PanelGroup):
             PanelQuery(f"sum by (collector) ({increase})", "{{collector}}"),
             colours=COLLECTORS,
         )
-        return panels.bars(panel).axis_soft_max(1).decimals(0)
+        return panels.bars(panel).axis_soft_max(1).unit(panels.COUNT).decimals(0)
 
     def runs(self) -> timeseries.Panel:
         """Runs and skipped runs."""
@@ -284,6 +284,7 @@ class _HealthPanels(PanelGroup):
                 PanelQuery(one(pick(catalogue.ODD_ROWS)), "{{table}}: {{kind}} rows"),
             )
             .axis_soft_max(1)
+            .unit(panels.COUNT)
             .decimals(0)
         )
 

@@ -13,6 +13,8 @@ from exporter.metrics import catalogue, terms
 
 # Seconds. Infinity cannot be drawn, so longer drain times are drawn as a day.
 LONGEST_DRAIN = 86400
+# Pixels of a column with a number, so that the name in the first column has the rest.
+_NUMBER = 92
 HOUR, DAY = 3600, 86400
 SOURCES = dict(zip(catalogue.SOURCES, (CALM, "purple", GOOD), strict=True))
 
@@ -75,7 +77,7 @@ class OutboxPanels(PanelGroup):
             PanelQuery(one(pick(catalogue.QUEUE_PENDING_JOBS)), "{{queue}}"),
             empty="No job is pending.",
         )
-        return panels.stacked(panel).decimals(0)
+        return panels.stacked(panel).unit(panels.COUNT).decimals(0)
 
     def queue_ages(self) -> timeseries.Panel:
         """The age of the oldest job by queue."""
@@ -97,7 +99,7 @@ class OutboxPanels(PanelGroup):
             PanelQuery(one(pick(catalogue.QUEUE_EXHAUSTED_JOBS)), "{{queue}}"),
             empty="No job is pending.",
         )
-        return panels.stacked(panel).decimals(0)
+        return panel.unit(panels.COUNT).decimals(0)
 
     def states(self) -> table.Panel:
         """Pending jobs by state."""
@@ -113,8 +115,8 @@ class OutboxPanels(PanelGroup):
             "Unknown: the backlog is not sampled.",
             (
                 TableColumn("state", "State", mappings=texts),
-                TableColumn("Value #A", "Jobs", "short"),
-                TableColumn("Value #B", "Oldest is", "s"),
+                TableColumn("Value #A", "Jobs", panels.COUNT, width=_NUMBER),
+                TableColumn("Value #B", "Oldest is", "s", width=_NUMBER),
             ),
             PanelQuery(one(pick(catalogue.PENDING_JOBS))),
             PanelQuery(age_when_sampled(catalogue.OLDEST_PENDING)),
@@ -129,13 +131,13 @@ class OutboxPanels(PanelGroup):
             "Unknown: the backlog is not sampled.",
             (
                 TableColumn("queue", "Queue"),
-                TableColumn("Value #A", "Pending", "short"),
-                TableColumn("Value #B", "Oldest is", "s"),
-                TableColumn("Value #C", "Processed / hour", "short"),
-                TableColumn("Value #D", terms.FAILURE_RATIO.name, "percentunit"),
-                TableColumn("Value #E", "Exhausted", "short"),
-                TableColumn("Value #F", "Oldest exhausted is", "s"),
-                TableColumn("Value #G", "Created / min", "short"),
+                TableColumn("Value #A", "Pending", panels.COUNT, width=_NUMBER),
+                TableColumn("Value #B", "Oldest is", "s", width=_NUMBER),
+                TableColumn("Value #C", "Processed / hour", panels.COUNT, width=_NUMBER),
+                TableColumn("Value #D", terms.FAILURE_RATIO.name, "percentunit", width=_NUMBER),
+                TableColumn("Value #E", "Exhausted", panels.COUNT, width=_NUMBER),
+                TableColumn("Value #F", "Oldest exhausted", "s", width=_NUMBER),
+                TableColumn("Value #G", "Created / min", "short", width=_NUMBER),
             ),
             PanelQuery(one(pick(catalogue.QUEUE_PENDING_JOBS))),
             PanelQuery(age_when_sampled(catalogue.QUEUE_OLDEST_PENDING)),

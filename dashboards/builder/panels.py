@@ -38,6 +38,8 @@ from dashboards.builder.meanings import CALM, GOOD, NEUTRAL, map_missing, map_va
 
 # Units of axes of time. Grafana's own unit of seconds writes 1000 s as 16.7 mins; these have round ticks.
 SECONDS, MINUTES = "suffix:s", "suffix:min"
+# Counted objects: 1,500. Grafana's unit `short` writes 1.5 K, and 2 K without decimals.
+COUNT = "locale"
 SOURCE = DataSourceRef(type_val="prometheus", uid="$datasource")
 UNKNOWN_TEXT = "unknown"
 UNKNOWN = "Unknown: the exporter publishes no value. Its status page says why."
@@ -76,7 +78,7 @@ def number(title: str, description: str, query: str, limits: Sequence[Limit] = (
     panel.with_target(_target(PanelQuery(query, title), 0).instant())
     panel.graph_mode(models.BigValueGraphMode.NONE).color_mode(models.BigValueColorMode.VALUE)
     panel.justify_mode(models.BigValueJustifyMode.CENTER).reduce_options(_reduced_to("last"))
-    return with_texts(panel.thresholds(steps(limits, GOOD if limits else NEUTRAL)).unit("short").wide_layout(False))
+    return with_texts(panel.thresholds(steps(limits, GOOD if limits else NEUTRAL)).unit(COUNT).wide_layout(False))
 
 
 def with_texts(panel: stat.Panel, *mappings: ValueMapping, unknown: str = UNKNOWN_TEXT) -> stat.Panel:

@@ -137,26 +137,34 @@ class SignalPanels(PanelGroup):
 
     def head(self) -> timeseries.Panel:
         """Failing jobs among the oldest pending ones."""
-        return panels.lines(
-            terms.HEAD_BLOCKED.name,
-            "Failing or exhausted jobs among the oldest 100 pending, which the processor fetches at every poll. At "
-            "100, no other job is processed, although the processor is busy. Repair or remove them.",
-            PanelQuery(self.signal("outbox:head_blocked_jobs"), "of the oldest 100"),
-            colours={"of the oldest 100": WARN},
-            limits=limits(self.policy, "OutboxHeadBlocked"),
-        ).decimals(0)
+        return (
+            panels.lines(
+                terms.HEAD_BLOCKED.name,
+                "Failing or exhausted jobs among the oldest 100 pending, which the processor fetches at every poll. At "
+                "100, no other job is processed, although the processor is busy. Repair or remove them.",
+                PanelQuery(self.signal("outbox:head_blocked_jobs"), "of the oldest 100"),
+                colours={"of the oldest 100": WARN},
+                limits=limits(self.policy, "OutboxHeadBlocked"),
+            )
+            .unit(panels.COUNT)
+            .decimals(0)
+        )
 
     def exhausted_growth(self) -> timeseries.Panel:
         """The growth of the exhausted jobs."""
-        return panels.lines(
-            "Growth of exhausted jobs",
-            "Exhausted jobs, compared with one hour before; unknown for the first hour. Line: the cause of their "
-            "failures continues. Repaired and removed jobs count against it; a negative growth is not drawn.",
-            PanelQuery(self.signal("outbox:exhausted_jobs:increase1h"), "more than an hour ago"),
-            colours={"more than an hour ago": WARN},
-            limits=limits(self.policy, "OutboxJobsExhaustedGrowing"),
-            empty="Unknown: there is no sample of an hour ago yet.",
-        ).decimals(0)
+        return (
+            panels.lines(
+                "Growth of exhausted jobs",
+                "Exhausted jobs, compared with one hour before; unknown for the first hour. Line: the cause of their "
+                "failures continues. Repaired and removed jobs count against it; a negative growth is not drawn.",
+                PanelQuery(self.signal("outbox:exhausted_jobs:increase1h"), "more than an hour ago"),
+                colours={"more than an hour ago": WARN},
+                limits=limits(self.policy, "OutboxJobsExhaustedGrowing"),
+                empty="Unknown: there is no sample of an hour ago yet.",
+            )
+            .unit(panels.COUNT)
+            .decimals(0)
+        )
 
     def failures(self) -> timeseries.Panel:
         """The failure ratio of jobs."""

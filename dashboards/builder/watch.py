@@ -195,7 +195,7 @@ class _WatchPanels(PanelGroup):
             PanelQuery(one(pick(catalogue.MIGRATION_CHECKS)), "{{status}}"),
             colours={"ok": GOOD, "broken": BAD, "unknown": "text"},
         )
-        return panels.stacked(panel).decimals(0)
+        return panels.stacked(panel).unit(panels.COUNT).decimals(0)
 
     def check_list(self) -> table.Panel:
         """Each part of the migration."""

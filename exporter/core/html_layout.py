@@ -73,10 +73,15 @@ def document(title: str, style: str, body: str, head: str = "") -> str:
 <style>{style}</style>
 </head>
 <body>
-{body}
+{_keep_units(body)}
 </body>
 </html>
 """)
+
+
+def _keep_units(body: str) -> str:
+    """HTML in which a number is not separated from its unit at the end of a line."""
+    return _UNIT.sub("\u00a0", body)
 
 
 def breakable(text: str) -> str:
@@ -120,6 +125,8 @@ def _cells(row: tuple[str, ...], columns: tuple[str, ...], kinds: tuple[str, ...
 
 # After a slash or an underscore, and before a capital letter.
 _WORD_END = re.compile(r"(?<=[/_])(?=.)|(?<=[a-z])(?=[A-Z])")
+# The space before a unit.
+_UNIT = re.compile(r"(?<=\d) (?=(?:ms|s|min|h|d)\b|%)")
 # Characters of the longest cell of a column that does not wrap.
 _SHORT = 18
 _TAG = re.compile(r"<[^>]*>")

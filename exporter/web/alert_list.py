@@ -1,5 +1,6 @@
 """The alerts on the status page: firing ones with their causes first, then pending ones."""
 
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
@@ -8,6 +9,7 @@ from alerts.model import DRILL
 from exporter.core import html_layout
 from exporter.core.humanize import duration
 
+_COMMAND = re.compile("`([^`]+)`")
 _SEVERITIES = ("page", "ticket", "info")
 _KINDS = {"page": "bad", "ticket": "warn"}
 
@@ -59,7 +61,7 @@ def _alert(alert: Mapping[str, Any], now: float) -> str:
     notes += ["its signals are unknown now, so it keeps firing"] if alert["held"] else []
     return (
         f"{_severity(alert)} <strong>{escape(alert['summary'])}</strong> "
-        f'<span class="soft">{escape(", ".join(notes))}</span>{_muted(alert)}<br>{escape(alert["description"])} '
+        f'<span class="soft">{escape(", ".join(notes))}</span>{_muted(alert)}<br>{_description(alert)} '
         f"{_runbook(alert)}"
     )
 
@@ -76,8 +78,13 @@ def _pending_alert(alert: Mapping[str, Any], now: float) -> str:
     return (
         f"{_severity(alert)} {escape(alert['summary'])} "
         f'<span class="soft">for {since}; fires after {duration(alert["hold_seconds"])}</span>{_muted(alert)}<br>'
-        f"{escape(alert['description'])} {_runbook(alert)}"
+        f"{_description(alert)} {_runbook(alert)}"
     )
+
+
+def _description(alert: Mapping[str, Any]) -> str:
+    """With its commands, which are between backticks, as code."""
+    return _COMMAND.sub(r"<code>\1</code>", escape(alert["description"]))
 
 
 def _severity(alert: Mapping[str, Any]) -> str:

@@ -23,8 +23,12 @@ class PartStatus:
 
 
 def headline(status: Mapping[str, Any]) -> tuple[str, str]:
-    """The state in a few words, and its kind: what fires, and whether everything is sampled."""
-    firing, failing = alert_list.firing(status["alerts"]), _failing(status)
+    """The state in a few words, and its kind: what fires, and whether everything is sampled.
+
+    An alert of severity info is good news, such as a watch that has passed.
+    """
+    shown, failing = alert_list.firing(status["alerts"]), _failing(status)
+    firing = [alert for alert in shown if alert["severity"] != "info"]
     is_down = not status["up"] and _was_sampled(status)
     found = (
         f"{len(firing)} alert{'s' if len(firing) > 1 else ''} firing" if firing else "",
@@ -34,7 +38,7 @@ def headline(status: Mapping[str, Any]) -> tuple[str, str]:
         "alerts are not evaluated yet" if status["alerts"] is None else "",
     )
     if not any(found):
-        return "no alert is firing", "good"
+        return "no page or ticket is firing" if shown else "no alert is firing", "good"
     is_urgent = is_down or any(alert["severity"] == "page" for alert in firing)
     return ", ".join(filter(None, found)), "bad" if is_urgent else "warn" if firing or failing else "soft"
 

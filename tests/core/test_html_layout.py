@@ -38,6 +38,12 @@ def test_a_name_breaks_between_its_words(text, html):
     assert html_layout.breakable(text) == html
 
 
+def test_a_number_and_its_unit_stay_on_one_line():
+    """Not other words: 3 samples, 5 days."""
+    page = html_layout.document("Title", "", "<p>9 min 14 s, 1 d 2 h, 38 d, 95 % of 3 samples, 5 days</p>")
+    assert "<p>9\u00a0min 14\u00a0s, 1\u00a0d 2\u00a0h, 38\u00a0d, 95\u00a0% of 3 samples, 5 days</p>" in page
+
+
 def test_section_without_a_body_is_left_out():
     """With a body it is labelled by its heading."""
     assert html_layout.section("key", "Title", "") == ""

@@ -132,3 +132,11 @@ def test_descriptions_hold_no_threshold_of_the_policy():
 def _without_facts(text: str) -> str:
     """Lines that are no threshold: the processor's batch and poll, a share of a threshold, the budget of sampling."""
     return re.sub(r"oldest 100|30 seconds|From 100 % on|1 % by default", "", text)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_counted_objects_are_not_rounded_to_thousands(file):
+    """The unit short writes 1500 without decimals as 2 K, so that an axis has two ticks of 2 K."""
+    for each in panels(load_dashboard(file)):
+        defaults = each.get("fieldConfig", {}).get("defaults", {})
+        assert not (defaults.get("unit") == "short" and defaults.get("decimals") == 0), each["title"]

@@ -59,3 +59,9 @@ def test_severities_are_counted_by_name():
     """In the order of their urgency; those without an alert are left out."""
     assert alert_list.counted([alert(severity="ticket"), alert(), alert()]) == "2 pages, 1 ticket"
     assert alert_list.counted([]) == ""
+
+
+def test_commands_in_a_description_are_code():
+    """Everything else is text."""
+    section = alert_list.section([alert(description="`outbox-exporter watch report` & <b>")], NOW)
+    assert "<code>outbox-exporter watch report</code> &amp; &lt;b&gt;" in section

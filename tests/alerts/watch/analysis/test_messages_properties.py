@@ -159,7 +159,7 @@ def test_reports_and_tables_agree(seed):
         assert row[1:3] == [each.verdict.value if each.verdict else _without_verdict(each.check), each.reason]
     page = html(report)
     assert page.count('<span class="state good">PASS</span>') >= counts(judgement.results)[Verdict.PASS]
-    assert ("100 %, " in page) == (judgement.ratio >= 1)
+    assert ("100\u00a0%, " in page) == (judgement.ratio >= 1)
 
 
 def _without_verdict(check: Check) -> str:
