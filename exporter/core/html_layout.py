@@ -128,7 +128,7 @@ _WORD_END = re.compile(r"(?<=[/_])(?=.)|(?<=[a-z])(?=[A-Z])")
 # The space before a unit.
 _UNIT = re.compile(r"(?<=\d) (?=(?:ms|s|min|h|d)\b|%)")
 # Characters of the longest cell of a column that does not wrap.
-_SHORT = 18
+_SHORT = 20
 _TAG = re.compile(r"<[^>]*>")
 
 

@@ -26,7 +26,7 @@ _STYLE = (
 .signals dd, .parts dd { margin: 0; overflow-wrap: anywhere }
 .signals .value { font-size: 1.6rem; line-height: 1.3; font-variant-numeric: tabular-nums }
 .signals .plot { width: 100%; height: 2.25rem }
-.parts .state { font-size: 1.15rem; white-space: normal } .parts .soft { font-size: .9rem }
+.parts .soft { font-size: .9rem } .parts .state { font-size: 1.15rem; white-space: normal }
 h3 { margin-top: 1rem }
 .verdict { display: flex; flex-wrap: wrap; gap: .25rem 1rem; align-items: baseline }
 .word { font-size: 1.4rem; font-weight: 700 }

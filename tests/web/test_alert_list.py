@@ -61,6 +61,23 @@ def test_severities_are_counted_by_name():
     assert alert_list.counted([]) == ""
 
 
+def test_a_rule_that_fires_for_several_collectors_is_one_entry():
+    """Since the first of them, with each description once; not together with one that is not muted."""
+    failing = [
+        alert(alert="OutboxCollectorFailing", severity="ticket", since=NOW - age, description=f"{name} fails")
+        for name, age in (("events", 60.0), ("tables", 600.0), ("tables", 30.0))
+    ]
+    seen = text(*failing, failing[0] | {"muted": True, "muted_by": "OutboxSamplesStale"})
+    assert "2 tickets firing" in seen
+    assert "for 10 mintables failsevents fails" in seen
+
+
+def test_a_pending_alert_that_is_held_says_so():
+    """It does not fire, although its for-duration is over."""
+    assert "its signals are unknown now, so it stays pending" in text(alert(state="pending", held=True))
+    assert "stays pending" not in text(alert(state="pending"))
+
+
 def test_commands_in_a_description_are_code():
     """Everything else is text."""
     section = alert_list.section([alert(description="`outbox-exporter watch report` & <b>")], NOW)
