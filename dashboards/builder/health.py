@@ -120,7 +120,7 @@ class _HealthPanels(PanelGroup):
     def operation(self) -> Iterator[stat.Panel]:
         """Failing collectors, freshness, notifications and resources."""
         yield panels.number(
-            "Failing",
+            "Failing collectors",
             "Collectors whose last run failed. Their series are missing.",
             worst(f"sum without (collector) (1 - {pick(catalogue.COLLECTOR_SUCCESS)})"),
             (Limit(1, WARN),),

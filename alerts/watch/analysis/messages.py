@@ -135,7 +135,7 @@ def summary(watch: Watch, verdict: Verdict | None, results: Iterable[CheckResult
     worse = [result for result in decided if result.verdict is verdict]
     if not worse:
         return f"No check could be decided.{_configured(watch)}"
-    names = ", ".join(result.check.title.lower() for result in worse)
+    names = ", ".join(f'"{result.check.title}"' for result in worse)
     return (
         f"{len(worse)} of {len(decided)} checks {'failed' if verdict is Verdict.FAIL else 'are inconclusive'}: {names}."
     )

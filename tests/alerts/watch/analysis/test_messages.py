@@ -115,10 +115,10 @@ def test_the_summary():
         "All 1 checks passed for 2 h; coverage 99.9 %."
     )
     assert messages.summary(watch, Verdict.FAIL, [passing, failing, unknown], 1, 3600) == (
-        "1 of 3 checks failed: jobs are processed."
+        '1 of 3 checks failed: "Jobs are processed".'
     )
     assert messages.summary(watch, Verdict.INCONCLUSIVE, [passing, unknown], 1, 7200) == (
-        "1 of 2 checks are inconclusive: few jobs fail."
+        '1 of 2 checks are inconclusive: "Few jobs fail".'
     )
     assert messages.summary(watch, Verdict.INCONCLUSIVE, [], 1, 7200) == "No check could be decided."
     stopped = replace(watch, stopped="rolled back")
