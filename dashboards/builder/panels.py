@@ -162,7 +162,8 @@ def log_scale(panel: timeseries.Panel, limits: Sequence[Limit] = (), *, zero: bo
 
 def _small_ticks(panel: timeseries.Panel) -> list[ValueMapping]:
     """Texts of the ticks below 1, where the unit is a suffix."""
-    kind, _, unit = (panel.build().field_config.defaults.unit or "").partition(":")
+    config = panel.build().field_config
+    kind, _, unit = ((config.defaults.unit if config else None) or "").partition(":")
     return [map_value(each, f"{each:g} {unit}", NEUTRAL) for each in (0.001, 0.01, 0.1) if kind == "suffix"]
 
 

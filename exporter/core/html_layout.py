@@ -43,7 +43,9 @@ tbody th { font-weight: 600 }
 .text { overflow-wrap: anywhere; min-width: 9rem }
 .short, .number { white-space: nowrap }
 .number { text-align: right }
+.rows wbr { display: none }
 @media screen and (max-width: 52rem) {
+  .rows wbr { display: inline }
   .rows thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%) }
   .rows, .rows tbody, .rows tr, .rows th, .rows td { display: block }
   .rows tr { padding: .5rem .75rem; border-top: 1px solid var(--line) } .rows tbody tr:first-child { border-top: 0 }

@@ -174,8 +174,8 @@ def test_the_times_of_an_axis_have_room(seconds):
     assert all(right - left > 10 * len(text) for (text, left), (_, right) in pairwise(labels))
 
 
-def times(seconds: float) -> list[tuple[str | None, float]]:
+def times(seconds: float) -> list[tuple[str, float]]:
     """The times below a chart of so many seconds, and their places."""
     svg = svg_charts.chart(Chart("Signal", "jobs", START, START + seconds, (ChartLine("line", a_day()),)))
     middle = (each for each in drawn(svg).iter("text") if each.get("text-anchor") == "middle")
-    return [(each.text, float(each.get("x", "nan"))) for each in middle]
+    return [(each.text or "", float(each.get("x", "nan"))) for each in middle]
