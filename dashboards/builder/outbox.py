@@ -191,6 +191,7 @@ class OutboxPanels(PanelGroup):
             terms.IDEMPOTENCY_KEYS.name,
             "Size of the cache. The daily clean-up reduces it. A steady increase: the clean-up does not run.",
             PanelQuery(one(pick(catalogue.IDEMPOTENCY_KEYS)), "{{state}}"),
+            unit=panels.COUNT,
             colours={"live": CALM, "expired": WARN},
         )
         return panels.stacked(panel)

@@ -283,7 +283,7 @@ def _horizontal(panel: bargauge.Panel, limits: Sequence[Limit]) -> bargauge.Pane
     )
     panel.value_mode(models.BarGaugeValueMode.TEXT).name_placement(models.BarGaugeNamePlacement.LEFT)
     panel.min_viz_height(8).max_viz_height(26).sizing(models.BarGaugeSizing.AUTO)
-    return panel.thresholds(steps(limits, GOOD if limits else CALM)).unit("short").min(0)
+    return panel.thresholds(steps(limits, GOOD if limits else CALM)).unit(COUNT).min(0)
 
 
 def _of_column(column: TableColumn) -> Iterable[DynamicConfigValue]:

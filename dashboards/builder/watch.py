@@ -29,7 +29,7 @@ _SHARES = (
     (terms.PROCESSING_TIME.name, "OutboxProcessingSlow"),
     (terms.FAILURE_RATIO.name, "OutboxFailureRatioHigh"),
     (terms.INITIALISATION_FAILURES.name, "OutboxFsmFailureRateHigh"),
-    (f"{terms.INITIALISATION_FAILURES} in 6 h", "OutboxFsmFailureBudgetBurn"),
+    ("Initialisations in 6 h", "OutboxFsmFailureBudgetBurn"),
     (terms.FALLBACK_ACTIVATIONS.name, "OutboxFallbacksFrequent"),
     (terms.FALLBACK_FAILURES.name, "OutboxFallbacksFailing"),
     (terms.OLDEST_EXPIRED_KEY.name, "OutboxCleanupOverdue"),
