@@ -33,7 +33,7 @@ _SHARES = (
     (terms.FALLBACK_ACTIVATIONS.name, "OutboxFallbacksFrequent"),
     (terms.FALLBACK_FAILURES.name, "OutboxFallbacksFailing"),
     (terms.OLDEST_EXPIRED_KEY.name, "OutboxCleanupOverdue"),
-    (terms.OLDEST_PROCESSED_JOB.name, "OutboxRetentionOverdue"),
+    ("Oldest processed", "OutboxRetentionOverdue"),
     (terms.SAMPLE_AGE.name, "OutboxSamplesStale"),
 )
 

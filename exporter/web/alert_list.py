@@ -42,8 +42,8 @@ def section(alerts: Sequence[Mapping[str, Any]] | None, now: float) -> str:
 
 def _ranked(alerts: Sequence[Mapping[str, Any]], state: str) -> list[Mapping[str, Any]]:
     shown = [each for each in alerts if each["severity"] in _SEVERITIES and each["alert"] != DRILL]
-    firing = {(each["alert"], each["severity"]) for each in shown if each["state"] == "firing"}
-    found = [each for each in shown if each["state"] == state and not firing.intersection(_more_severe(each))]
+    listed = {(each["alert"], each["severity"]) for each in shown if each["state"] in {"firing", state}}
+    found = [each for each in shown if each["state"] == state and not listed.intersection(_more_severe(each))]
     return list(map(_merged, _grouped(sorted(found, key=_rank))))
 
 

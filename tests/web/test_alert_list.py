@@ -41,6 +41,13 @@ def test_a_ticket_is_left_out_while_its_page_fires():
     assert "Pending: 1 page" in text(page | {"state": "pending"}, ticket)
 
 
+def test_a_ticket_is_left_out_while_its_page_is_pending():
+    """Both would have the same text; a firing one stays."""
+    high = alert(alert="OutboxBacklogHigh", summary="high", state="pending")
+    assert "Pending: 1 page" in text(high, high | {"severity": "ticket"})
+    assert "1 ticket firing" in text(high, high | {"severity": "ticket", "state": "firing"})
+
+
 def test_pending_alerts_follow_with_their_for_duration():
     """They do not count as firing."""
     seen = text(alert(alert="OutboxHeadBlocked", state="pending", since=NOW - 30, summary="blocked", hold_seconds=60.0))
