@@ -183,7 +183,7 @@ class OutboxPanels(PanelGroup):
             "Last hour by type",
             "Events of the last hour by type, by the table.",
             PanelQuery(one(pick(catalogue.LAST_HOUR_EVENTS_BY_TYPE)), "{{event}}"),
-        ).no_value("No event in the last hour.")
+        ).no_value("unknown, or no event")
 
     def keys(self) -> timeseries.Panel:
         """Idempotency keys."""

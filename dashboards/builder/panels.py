@@ -218,7 +218,7 @@ def heat_map(title: str, description: str, query: PanelQuery, unit: str) -> heat
 
 def bar_gauges(title: str, description: str, *queries: PanelQuery, limits: Sequence[Limit] = ()) -> bargauge.Panel:
     """A bar for the present value of each series; none where it is unknown."""
-    panel = bargauge.Panel().title(title).description(description).datasource(SOURCE).no_value(UNKNOWN)
+    panel = bargauge.Panel().title(title).description(description).datasource(SOURCE).no_value(UNKNOWN_TEXT)
     for index, query in enumerate(queries):
         panel.with_target(_target(query, index).instant())
     return _horizontal(panel.reduce_options(_reduced_to("lastNotNull")), limits)
@@ -228,7 +228,7 @@ def worst_bar_gauges(
     title: str, description: str, *queries: PanelQuery, limits: Sequence[Limit] = ()
 ) -> bargauge.Panel:
     """A bar for the highest value of each series in the time shown."""
-    panel = bargauge.Panel().title(title).description(description).datasource(SOURCE).no_value(UNKNOWN)
+    panel = bargauge.Panel().title(title).description(description).datasource(SOURCE).no_value(UNKNOWN_TEXT)
     for index, query in enumerate(queries):
         panel.with_target(_target(query, index).range())
     return _horizontal(panel.reduce_options(_reduced_to("max")), limits)

@@ -56,10 +56,10 @@ class SignalPanels(PanelGroup):
             "another alert mutes, which send no notification of their own. The name of an alert links to its runbook.",
             "No alert fires.",
             (
-                TableColumn("alert", "Alert", width=190, link=runbook),
+                TableColumn("alert", "Alert", width=205, link=runbook),
                 TableColumn("Value #A", "Severity", mappings=_RANKS, width=105),
                 TableColumn("summary", "Summary", mappings=self._summaries()),
-                TableColumn("by", "Muted by", width=165),
+                TableColumn("by", "Muted by", width=205),
             ),
             PanelQuery(_copied("alert", "summary", f"max by (alert) ({_ranked()})")),
             PanelQuery(f"max by (alert, by) ({pick(catalogue.ALERT_MUTED)}) unless on (alert) ({_loud()})"),
