@@ -39,7 +39,7 @@ def _verdict(signals: SignalPanels, headline: HeadlinePanels) -> DashboardSectio
         "",
         (
             grid_row(8, (4, signals.verdict()), panel_block(20, list(headline.waiting()), list(headline.failing()))),
-            grid_row(8, (7, signals.conditions()), (17, signals.firing())),
+            grid_row(8, (8, signals.conditions()), (16, signals.firing())),
             grid_row(6, (24, signals.alerts())),
         ),
     )

@@ -59,10 +59,14 @@ class SignalPanels(PanelGroup):
                 TableColumn("alert", "Alert", width=205, link=runbook),
                 TableColumn("Value #A", "Severity", mappings=_RANKS, width=105),
                 TableColumn("summary", "Summary", mappings=self._summaries()),
-                TableColumn("by", "Muted by", width=205),
+                TableColumn("by", "Muted by", width=160),
             ),
             PanelQuery(_copied("alert", "summary", f"max by (alert) ({_ranked()})")),
-            PanelQuery(f"max by (alert, by) ({pick(catalogue.ALERT_MUTED)}) unless on (alert) ({_loud()})"),
+            PanelQuery(
+                _without_prefix(
+                    "by", f"max by (alert, by) ({pick(catalogue.ALERT_MUTED)}) unless on (alert) ({_loud()})"
+                )
+            ),
             highest_first="Severity",
         )
 
@@ -296,7 +300,12 @@ def _copied(label: str, copy: str, expression: str) -> str:
 
 def _shortened(label: str, expression: str) -> str:
     """By alert, without the common prefix of their names, which a timeline has no room for."""
-    return f'label_replace(max by ({label}) ({expression}), "{label}", "$1", "{label}", "Outbox(.+)")'
+    return _without_prefix(label, f"max by ({label}) ({expression})")
+
+
+def _without_prefix(label: str, expression: str) -> str:
+    """The series with the names of alerts in this label without the prefix that all shipped ones have."""
+    return f'label_replace({expression}, "{label}", "$1", "{label}", "Outbox(.+)")'
 
 
 def _evaluated_by_exporter(severity: str) -> str:
