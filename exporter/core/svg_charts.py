@@ -25,7 +25,9 @@ SPARK_WIDTH, SPARK_HEIGHT = 160, 36
 COLUMNS = 360
 TICKS_Y, TICKS_X = 4, 6
 # Times with seconds are wide.
-TICKS_X_SECONDS = 4
+TICKS_X_SECONDS = 4.5
+# Half the width of a character of a time, in units of the picture, where its font is largest: on a phone.
+HALF_CHARACTER = 4.4
 # Steps of an axis of time, in seconds: people count in minutes, hours and days.
 TIME_STEPS = (
     *(1, 2, 5, 10, 15, 30),
@@ -218,6 +220,8 @@ def _grid(frame: _Frame, step: float, unit: str) -> Iterator[str]:
         yield f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{escape(_tick_label(value, step, unit))}</text>'
     for at in _time_ticks(frame.start, frame.end):
         text = moment(at, _clock(frame.end - frame.start))
+        if frame.x(at) + HALF_CHARACTER * len(text) > WIDTH:  # the last one would be cut
+            continue
         yield f'<text x="{frame.x(at):.1f}" y="{HEIGHT - 7}" text-anchor="middle">{text}</text>'
 
 
@@ -236,7 +240,7 @@ def _time_ticks(start: float, end: float) -> Iterator[float]:
     most = TICKS_X_SECONDS if span < _SECONDS_SPAN else TICKS_X
     step = next((each for each in TIME_STEPS if each >= least and span / each <= most), span / most)
     first = math.ceil(start / step) * step
-    yield from (at for at in (first + place * step for place in range(most + 1)) if at <= end)
+    yield from (at for at in (first + place * step for place in range(TICKS_X + 1)) if at <= end)
 
 
 def _span(frame: _Frame, span: Span) -> str:

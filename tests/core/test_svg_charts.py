@@ -166,12 +166,13 @@ def test_the_axis_of_time_shows_dates_beyond_two_days(seconds, first):
     assert times(seconds)[0][0] == first
 
 
-@pytest.mark.parametrize("seconds", [60, 240, 300, 310, 599, 600, 3600, DAY, 3 * DAY])
+@pytest.mark.parametrize("seconds", [60, 200, 240, 300, 310, 490, 500, 599, 600, 3600, DAY, 3 * DAY])
 def test_the_times_of_an_axis_have_room(seconds):
     """On a phone a digit is 10 units wide, and a space is between two labels."""
     labels = times(seconds)
     assert len(labels) > 1
     assert all(right - left > 10 * len(text) for (text, left), (_, right) in pairwise(labels))
+    assert all(place + 4.4 * len(text) <= 480 for text, place in labels)
 
 
 def times(seconds: float) -> list[tuple[str, float]]:
