@@ -284,6 +284,7 @@ def watch_status(view: WatchView) -> WatchStatus | None:
             {
                 "title": messages.marked(each.check),
                 "verdict": each.verdict.value if each.verdict else None,
+                "word": each.word,
                 "reason": each.reason,
                 "own": each.check.own,
                 "advisory": each.check.advisory,

@@ -61,7 +61,11 @@ class _TrackedCheck:
 
     def add(self, interval: TickInterval, tick: Tick, offset: float) -> None:
         self.meter.add(interval, self._status(tick, offset))
-        if not self.check.signal or (offset and any(condition.by_clock for condition in self.check.conditions)):
+        if (
+            not self.check.signal
+            or self.check.kind is CheckKind.EVIDENCE
+            or (offset and any(condition.by_clock for condition in self.check.conditions))
+        ):
             return
         value = tick.values.get(self.check.signal)
         if value is not None and (self.worst is None or self._is_worse(value, self.worst)):

@@ -103,7 +103,8 @@ class CheckResult:
 
     `verdict` is None where the check does not apply and, while a watch runs, until its evidence is there; PASS is
     provisional until the end. `breached` is breached time, `longest` the longest without a good tick or a gap within,
-    `excused` time during declared maintenance. `worst` is the worst value of `check.signal`, `worst_at` its time.
+    `excused` time during declared maintenance. `worst` is the worst value of `check.signal`, `worst_at` its time;
+    None where no value of it is a bad one.
     `breaches` are the first hundred; one that a single tick showed may last 0 seconds. `estimate` is that of the
     check's outcomes.
     """
@@ -131,7 +132,9 @@ class CheckResult:
         """The verdict, or why there is none."""
         if self.verdict is not None:
             return self.verdict.value
-        return "no baseline" if self.check.baseline_limit is not None and self.check.baseline is None else "-"
+        if self.check.not_applicable:
+            return "not checked"
+        return "no baseline" if self.check.baseline_limit is not None and self.check.baseline is None else "undecided"
 
     @property
     def is_undecided(self) -> bool:

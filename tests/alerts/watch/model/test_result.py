@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from alerts.watch.model.check import CheckKind
+from alerts.watch.model.check import BaselineLimit, CheckKind
 from alerts.watch.model.result import CheckResult, Coverage, Judgement, Standing
 from alerts.watch.model.tick import TimeSpan
 from alerts.watch.model.watch import Verdict
@@ -47,3 +47,12 @@ def test_a_judgement_is_made_when_somebody_asks():
     assert len(made) == 1
     assert Standing.of(made[0]).judgement is made[0]
     assert Standing.of(made[0]).coverage == 0.75
+
+
+def test_a_check_without_a_verdict_says_why_in_words():
+    """So the report and the status page have no empty verdict."""
+    baseline = replace(RESULT.check, kind=CheckKind.BASELINE, baseline_limit=BaselineLimit(tolerance=0.5, floor=0.0))
+    assert RESULT.word == "undecided"
+    assert replace(RESULT, verdict=Verdict.PASS).word == "PASS"
+    assert replace(RESULT, check=replace(RESULT.check, not_applicable="no application")).word == "not checked"
+    assert replace(RESULT, check=baseline).word == "no baseline"
