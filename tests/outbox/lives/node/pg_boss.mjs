@@ -1,7 +1,7 @@
 // The life of pg-boss. The truth is that of findJobs().
 import { PgBoss, states } from "pg-boss";
 import { setTimeout as sleep } from "node:timers/promises";
-import { countBy, DAY, earliest, HOUR, mean, seconds, serve } from "./life.mjs";
+import { DAY, HOUR, serve, truthOf } from "./life.mjs";
 
 // A retry is due at once, unless it is to wait.
 const RETRIES = { retryLimit: 2, retryDelay: 0 };
@@ -83,36 +83,32 @@ class Life {
   }
 
   async truth() {
-    const jobs = await this.#jobs();
-    const now = Date.now();
-    const isQueued = ({ state }) => state === states.created || state === states.retry;
-    const due = jobs.filter((job) => isQueued(job) && job.startAfter <= now);
-    const waiting = due.filter(({ state }) => state === states.created);
-    const failing = due.filter(({ state }) => state === states.retry);
-    const exhausted = jobs.filter(({ state }) => state === states.failed);
-    const processed = jobs.filter(({ state }) => state === states.completed);
-    const attempted = jobs.filter(({ state }) => state === states.retry || state === states.failed);
-    const since = ({ createdOn, startAfter }) => Math.max(seconds(createdOn), seconds(startAfter));
-    const isRecent = (time) => time !== null && now - time < HOUR * 1000;
-    const recent = processed.filter(({ completedOn }) => isRecent(completedOn));
-    const queue = (job) => job.queue;
-    return {
-      waiting: waiting.length,
-      failing: failing.length,
-      exhausted: exhausted.length,
-      scheduled: jobs.filter((job) => isQueued(job) && job.startAfter > now).length,
-      running: jobs.filter(({ state }) => state === states.active).length,
-      oldest_waiting: earliest(waiting.map(since)),
-      oldest_failing: earliest(failing.map(since)),
-      by_queue: countBy([...due, ...exhausted], queue),
-      processed_last_hour: this.#hasLostProcessed ? null : recent.length,
-      processed_by_queue: this.#hasLostProcessed ? null : countBy(recent, queue),
-      seconds_avg: this.#hasLostProcessed
-        ? null
-        : mean(recent.map(({ createdOn, completedOn }) => seconds(completedOn) - seconds(createdOn))),
-      failing_last_hour: attempted.filter(({ startedOn }) => isRecent(startedOn)).length,
-      oldest_processed: earliest(processed.map(({ completedOn }) => seconds(completedOn))),
-    };
+    const jobs = (await this.#jobs()).map((job) => ({
+      queue: job.queue,
+      state: stateOf(job),
+      created: job.createdOn / 1000,
+      since: Math.max(job.createdOn, job.startAfter) / 1000,
+      processed: job.completedOn / 1000,
+      attempted: job.startedOn && job.startedOn / 1000,
+    }));
+    return truthOf(jobs, { hasProcessed: !this.#hasLostProcessed, hasAttempts: true });
+  }
+}
+
+function stateOf({ state, startAfter }) {
+  switch (state) {
+    case states.created:
+      return startAfter > Date.now() ? "scheduled" : "waiting";
+    case states.retry:
+      return startAfter > Date.now() ? "scheduled" : "failing";
+    case states.active:
+      return "running";
+    case states.failed:
+      return "exhausted";
+    case states.completed:
+      return "processed";
+    default:
+      return state;
   }
 }
 
