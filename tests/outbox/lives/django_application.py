@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import time
 from collections.abc import Callable
@@ -62,12 +63,13 @@ def configure(dsn: str) -> None:
             }
         },
         DJANGO_OUTBOX_PATTERN={
-            "DEFAULT_CONNECTION_CLASS": f"{__name__}.Broker" if __name__ != "__main__" else "__main__.Broker",
+            "DEFAULT_CONNECTION_CLASS": f"{__name__}.Broker",
             "DEFAULT_MAXIMUM_RETRY_ATTEMPTS": _MAX_ATTEMPTS,
             "DEFAULT_PRODUCER_WAITING_TIME": 0,
         },
     )
     django.setup()
+    logging.getLogger("django_outbox_pattern").setLevel(logging.CRITICAL)
 
 
 def migrate() -> None:
@@ -130,8 +132,7 @@ def _answer(answer: Any) -> None:
 
 
 _CALLS: Final[dict[str, Callable[..., Any]]] = {
-    call.__name__: call
-    for call in (migrate, enqueue, publish, publish_and_hang, expire_oldest, clean_up, backend)
+    call.__name__: call for call in (migrate, enqueue, publish, publish_and_hang, expire_oldest, clean_up, backend)
 }
 
 
