@@ -5,7 +5,7 @@ holds:
 
 - removed: `deleted` is set (true, or not NULL); the row is no job any more
 - processed: a status of `status_processed`; without these, `processed` is not NULL
-- cancelled: a status that is listed under no other meaning
+- cancelled: a status that is listed under no meaning
 - running: a status of `status_running`, or `running` is not NULL
 - exhausted: a status of `status_failed`, `failed` is not NULL, `expires` has passed, or `attempts` has reached
   `max_attempts`
@@ -15,8 +15,7 @@ holds:
 A job waits since it was created or since it is due, whichever is later.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Literal
 
 Epoch = Literal["seconds", "milliseconds", "microseconds"]
@@ -28,15 +27,15 @@ class OutboxMapping:
     """The columns of the table of jobs, by meaning, and those of a table of their transitions, where there is one.
 
     `id` are the columns that identify a job. `created`, `processed`, `failed` (given up), `due` (not before), `expires`
-    (not after) and `last_attempt` hold times: of a type for times, or numbers of `epoch` since 1970. `max_attempts` is a
-    number or a column. `running` is not NULL while a worker has the job.
+    (not after) and `last_attempt` hold times: of a type for times, or numbers of `epoch` since 1970. `max_attempts` is
+    a number or a column. `running` is not NULL while a worker has the job.
 
     `events_table` has a row per transition of a job: `events_job` refers to `id`, `events_type` says what happened,
     `events_at` when. `events_created`, `events_processed` and `events_failed` are the types that stand for a time which
     the table of jobs does not have. `events_queue` is its own column of the queue, for jobs whose row is gone.
 
     `is_removed_when_processed`: a processed job's row is deleted.
-    Units: `events_due_types` none; a number of `max_attempts` counts attempts.
+    Shape: names are those of the catalogue, unquoted; an empty one is not known. Units: `max_attempts` attempts.
     """
 
     table: str
@@ -69,3 +68,56 @@ class OutboxMapping:
     events_processed: Names = ()
     events_failed: Names = ()
     is_removed_when_processed: bool = False
+
+    @property
+    def has_processed(self) -> bool:
+        """Whether it is known when jobs were processed."""
+        return bool(self.processed or self.events_processed)
+
+    @property
+    def has_created(self) -> bool:
+        """Whether it is known when jobs were created."""
+        return bool(self.created or self.events_created)
+
+    @property
+    def has_attempts(self) -> bool:
+        """Whether it is known which jobs were attempted."""
+        return bool(self.attempts or self.status_retrying)
+
+    @property
+    def has_failures(self) -> bool:
+        """Whether it is known when attempts failed."""
+        return bool(self.events_failed or (self.last_attempt and (self.has_attempts or self.status_failed)))
+
+    @property
+    def has_exhausted(self) -> bool:
+        """Whether it is known which jobs are not attempted any more."""
+        return bool(self.status_failed or self.failed or self.expires or self.max_attempts)
+
+    @property
+    def has_running(self) -> bool:
+        """Whether it is known which jobs a worker has."""
+        return bool(self.status_running or self.running)
+
+    @property
+    def has_other_states(self) -> bool:
+        """Whether a job may be neither pending nor processed nor gone."""
+        return bool(self.has_exhausted or self.has_running or self.due)
+
+    @property
+    def is_conserved(self) -> bool:
+        """Whether a job leaves the backlog only when it is processed or removed."""
+        known = len(self.id) == 1 and self.created and self.processed
+        return bool(known and not (self.has_other_states or self.status or self.deleted or self.epoch))
+
+
+# Source: reference document, table job_outbox.
+DEFAULT = OutboxMapping(
+    table="job_outbox",
+    id=("outbox_id",),
+    created="created_at",
+    processed="processed_at",
+    last_attempt="last_attempt_at",
+    attempts="attempts",
+    queue="queue_name",
+)

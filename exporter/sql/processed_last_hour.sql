@@ -49,7 +49,7 @@ FROM (
             created_at > to_timestamp(0) AND created_at <= to_timestamp(%(latest)s::double precision) AS is_dated,
             processed_at > to_timestamp(0) AND processed_at <= to_timestamp(%(latest)s::double precision)
                 AS is_completed
-        FROM {job_outbox}
+        FROM {processed_jobs}
         WHERE processed_at >= now() - interval '1 hour' - make_interval(secs => %(skew)s::double precision)
            OR processed_at <= to_timestamp(0)
     ) AS job

@@ -75,6 +75,9 @@ LEFT JOIN LATERAL (
             WHERE NOT CASE col.kind
                 WHEN 'time' THEN col.base IN ('timestamptz'::regtype, 'timestamp'::regtype)
                 WHEN 'integer' THEN col.base IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)
+                WHEN 'number' THEN col.base IN (
+                    'int4'::regtype, 'int8'::regtype, 'numeric'::regtype, 'float8'::regtype
+                )
                 WHEN 'text' THEN col.category IN ('S', 'E') OR col.base IN (
                     'text'::regtype, 'varchar'::regtype, 'bpchar'::regtype, 'name'::regtype,
                     'int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'uuid'::regtype

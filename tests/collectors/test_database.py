@@ -6,7 +6,8 @@ import pytest
 
 from exporter.collectors.database import DatabaseCollector
 from exporter.core.errors import Locked, Reason, Stale
-from exporter.database import Session, indexes
+from exporter.database import DatabaseClient, Session, indexes
+from exporter.database.indexes import IndexCatalogue
 from exporter.database.visibility import Table
 from exporter.metrics import catalogue
 from exporter.metrics.readings import CollectorOutcome, DatabaseServer, Reading
@@ -19,10 +20,11 @@ class Counting(DatabaseCollector):
     """Reads one number and notes three rows."""
 
     name = "counting"
-    reads = (Table("job_outbox", ("created_at",)),)
     statements = ()
-    index = indexes.PENDING
     bitmap_scans = True
+
+    def __init__(self, database: DatabaseClient, index_catalogue: IndexCatalogue) -> None:
+        super().__init__(database, index_catalogue, (Table("job_outbox", ("created_at",)),), indexes.PENDING)
 
     def read(self, session: Session) -> Iterable[Reading]:
         session.note_rows(3)

@@ -1,0 +1,126 @@
+// The life of pg-boss. The truth is that of findJobs().
+import { PgBoss, states } from "pg-boss";
+import { setTimeout as sleep } from "node:timers/promises";
+import { DAY, HOUR, serve, truthOf } from "./life.mjs";
+
+// A retry is due at once, unless it is to wait.
+const RETRIES = { retryLimit: 2, retryDelay: 0 };
+const MOST = 100_000; // what findJobs() returns at most
+
+class Life {
+  #boss;
+  #queues = [];
+  #hasLostProcessed = false;
+
+  constructor(boss) {
+    this.#boss = boss;
+  }
+
+  // Every second queue has a partition of its own, the others share one.
+  async #send(queue, data, options) {
+    if (!this.#queues.includes(queue)) {
+      const known = await this.#boss.getQueue(queue);
+      if (!known) await this.#boss.createQueue(queue, { partition: this.#queues.length % 2 === 1, deleteAfterSeconds: 1 });
+      this.#queues.push(queue);
+    }
+    await this.#boss.send(queue, data, { ...RETRIES, ...options });
+  }
+
+  async #jobs() {
+    const found = await Promise.all(this.#queues.map((queue) => this.#boss.findJobs(queue, { limit: MOST })));
+    return found.flatMap((jobs, index) => jobs.map((job) => ({ ...job, queue: this.#queues[index] })));
+  }
+
+  enqueue({ queue, outcome }) {
+    return this.#send(queue, { outcome }, outcome === "retry_later" ? { retryDelay: HOUR } : {});
+  }
+
+  schedule({ queue }) {
+    return this.#send(queue, { outcome: "succeed" }, { startAfter: DAY });
+  }
+
+  async run({ jobs }) {
+    let left = jobs;
+    for (const queue of this.#queues) {
+      if (left > 0) left -= await this.#work(queue, left);
+    }
+  }
+
+  // One batch of a worker; returns how many jobs it had.
+  async #work(queue, batchSize) {
+    let taken = 0;
+    await this.#boss.work(queue, { batchSize, perJobResults: true }, async (jobs) => {
+      taken = jobs.length;
+      return jobs.map(({ id, data }) => ({ id, status: data.outcome === "succeed" ? "completed" : "failed" }));
+    });
+    const worker = () => this.#boss.getWipData().find(({ name }) => name === queue);
+    while (!worker().lastFetchedOn) await sleep(2);
+    await this.#boss.offWork(queue);
+    return taken;
+  }
+
+  async hang({ queue }) {
+    await this.#send(queue, { outcome: "succeed" }, { expireInSeconds: 1 });
+    await new Promise((runs) => {
+      this.#boss.work(queue, () => {
+        runs();
+        return new Promise(() => {});
+      });
+    });
+  }
+
+  async cancel() {
+    const pending = (await this.#jobs()).find(({ state }) => state === states.created || state === states.retry);
+    if (pending) await this.#boss.cancel(pending.queue, pending.id);
+  }
+
+  // Also fails the jobs that have been running for longer than they may.
+  async prune() {
+    const before = (await this.#jobs()).filter(({ state }) => state === states.completed).length;
+    await this.#boss.supervise();
+    const after = (await this.#jobs()).filter(({ state }) => state === states.completed).length;
+    this.#hasLostProcessed ||= after < before;
+  }
+
+  async truth() {
+    const jobs = (await this.#jobs()).map((job) => ({
+      queue: job.queue,
+      state: stateOf(job),
+      created: job.createdOn / 1000,
+      since: Math.max(job.createdOn, job.startAfter) / 1000,
+      processed: job.completedOn / 1000,
+      attempted: job.startedOn && job.startedOn / 1000,
+    }));
+    return truthOf(jobs, { hasProcessed: !this.#hasLostProcessed, hasAttempts: true });
+  }
+}
+
+function stateOf({ state, startAfter }) {
+  switch (state) {
+    case states.created:
+      return startAfter > Date.now() ? "scheduled" : "waiting";
+    case states.retry:
+      return startAfter > Date.now() ? "scheduled" : "failing";
+    case states.active:
+      return "running";
+    case states.failed:
+      return "exhausted";
+    case states.completed:
+      return "processed";
+    default:
+      return state;
+  }
+}
+
+await serve(async (dsn) => {
+  const boss = new PgBoss({
+    connectionString: dsn,
+    max: 2,
+    schedule: false,
+    supervise: false,
+    maintenanceIntervalSeconds: 1,
+    monitorIntervalSeconds: 1,
+  });
+  boss.on("error", (error) => console.error(error));
+  return new Life(await boss.start());
+});
