@@ -54,8 +54,8 @@ def job_columns(mapping: OutboxMapping) -> tuple[str, ...]:
     m = mapping
     limit = "" if m.max_attempts.isdigit() else m.max_attempts
     columns = (
-        *m.id, m.queue, m.attempts, m.created, m.processed, m.last_attempt, m.status, m.running, m.failed, m.due,
-        m.expires, limit, m.deleted,
+        *m.id, m.queue, m.attempts, m.created, m.processed, m.last_attempt, m.status, m.running, m.failed, m.error,
+        m.due, m.expires, limit, m.deleted,
     )  # fmt: skip
     return tuple(dict.fromkeys(column for column in columns if column))
 
@@ -87,17 +87,19 @@ def _pending(m: OutboxMapping) -> Names:
 def _processed(m: OutboxMapping) -> Names:
     if m.events_processed and not m.processed:
         return (*m.id, m.queue, m.created)
-    return (*m.id, m.queue, m.created, m.processed, m.status if m.status_processed else "", m.deleted)
+    return (*m.id, m.queue, m.created, m.processed, m.error, m.status if m.status_processed else "", m.deleted)
 
 
 def _failing(m: OutboxMapping) -> Names:
     if m.events_failed and not m.last_attempt:
         return (*m.id, m.queue)
-    return (m.queue, m.attempts, m.created, m.processed, m.last_attempt, m.status, m.running, m.failed, m.deleted)
+    state = (m.status, m.running, m.failed, m.error, m.deleted)
+    return (m.queue, m.attempts, m.created, m.processed, m.last_attempt, *state)
 
 
 def _other(m: OutboxMapping) -> Names:
-    return (m.queue, m.attempts, m.created, m.processed, m.status, m.running, m.failed, *_terms(m), m.deleted)
+    state = (m.status, m.running, m.failed, m.error, *_terms(m), m.deleted)
+    return (m.queue, m.attempts, m.created, m.processed, *state)
 
 
 def _all(m: OutboxMapping) -> Names:
@@ -176,7 +178,7 @@ class _Jobs:
             return self._processed_by_events()
         done = [self._status(self._m.status_processed)] if self._m.status_processed else []
         if self._m.processed and not done:
-            done = [_is_set(self._m.processed)]
+            done = [_is_set(self._m.processed), *([_not_set(self._m.error)] if self._m.error else [])]
         times = (self._created, "created_at"), (self._time(self._m.processed), "processed_at")
         return self._select((self._id, self._queue, *times), [*self._alive, *done])
 
@@ -187,6 +189,8 @@ class _Jobs:
         unprocessed = _all_of(self._open)
         if self._m.status_failed:
             unprocessed = _any_of([unprocessed, self._status(self._m.status_failed)])
+        elif self._m.error:
+            unprocessed = _any_of([unprocessed, self._ended_in_error])
         elif self._m.failed and self._m.processed:
             unprocessed = _not_set(self._m.processed)
         return self._select((self._queue, self._attempts, *times), [*self._alive, unprocessed, *self._not_running])
@@ -202,6 +206,8 @@ class _Jobs:
             states.append(("exhausted", self._status(m.status_failed)))
         if m.failed:
             states.append(("exhausted", _all_of([*self._unprocessed, _is_set(m.failed)])))
+        if m.error:
+            states.append(("exhausted", self._ended_in_error))
         states += [("exhausted", _all_of([*self._open, *self._not_running, each])) for each in self._used_up]
         if m.due:
             states.append(("scheduled", _all_of([*self._open, *self._not_running, *self._not_used_up, self._later])))
@@ -271,6 +277,9 @@ class _Jobs:
     def _attempts(self) -> tuple[_Part, str]:
         m = self._m
         number: _Part = sql.Identifier(m.attempts) if m.attempts else sql.SQL("0")
+        if m.attempts and m != DEFAULT:
+            # Some libraries begin with NULL; in the default table it is an error of its writer.
+            number = sql.SQL("coalesce({}, 0)").format(number)
         retried = [*m.status_retrying, *m.status_failed]
         if retried:
             number = sql.SQL("CASE WHEN {} THEN greatest({}, 1) ELSE {} END").format(
@@ -338,6 +347,10 @@ class _Jobs:
         if m.expires:
             found.append(sql.SQL("{} <= now()").format(self._time(m.expires)))
         return found
+
+    @property
+    def _ended_in_error(self) -> _Part:
+        return _all_of([_is_set(self._m.processed), _is_set(self._m.error)])
 
     @property
     def _not_used_up(self) -> Sequence[_Part]:

@@ -51,6 +51,21 @@ def row(*columns: str, table: str = "fsm_events", predicate: str | None = None, 
 
 
 # --- pure ------------------------------------------------------------------------------------------------------
+def test_names_that_need_quotes_are_found():
+    """The definition of an index quotes them, in its columns and in its predicate."""
+    wanted = HelpfulIndex("Queue", "Created At", "Sent IS NULL", ("Sent",))
+    assert wanted.found_in([row('"Created At"', table="Queue", predicate='("Sent" IS NULL)')])
+    assert wanted.found_in([row('"Sent"', table="Queue")])
+    assert not wanted.found_in([row('"Created"', table="Queue"), row('"Sent At"', table="Queue")])
+
+
+def test_an_index_on_status_and_time_serves_the_processed_jobs_of_a_status():
+    wanted = HelpfulIndex("jobs", "done_at", "done_at IS NOT NULL", status="state")
+    assert wanted.found_in([row("state", "done_at", table="jobs", predicate="(done_at IS NOT NULL)")])
+    assert not wanted.found_in([row("state", "queue", "done_at", table="jobs")])
+    assert not HelpfulIndex("jobs", "done_at").found_in([row("state", "done_at", table="jobs")])
+
+
 def test_an_index_is_found_by_its_leading_column():
     """A column in second place does not help."""
     assert EVENTS.found_in([row("created_at")])

@@ -13,6 +13,7 @@ from exporter.config.settings import Config, DatabaseSettings, OutboxSettings, S
 from exporter.core.types import Seconds, Secret
 from exporter.metrics.readings import Distribution
 from exporter.sampling.collector_set import CollectorSet
+from tests.outbox.lives.django_outbox_pattern import DjangoOutboxPatternLife
 from tests.outbox.lives.graphile_worker import Life as GraphileWorkerLife
 from tests.outbox.lives.life import Life, Truth
 from tests.outbox.lives.pg_boss import Life as PgBossLife
@@ -21,7 +22,14 @@ from tests.outbox.lives.pgqueuer import PgqueuerLife
 from tests.outbox.lives.procrastinate import ProcrastinateLife
 from tests.postgres import temporary
 
-LIVES = (ProcrastinateLife, PgqueuerLife, PgBossLife, GraphileWorkerLife, PgTransactionalOutboxLife)
+LIVES = (
+    ProcrastinateLife,
+    PgqueuerLife,
+    DjangoOutboxPatternLife,
+    PgBossLife,
+    GraphileWorkerLife,
+    PgTransactionalOutboxLife,
+)
 QUEUES = ("mail", "pdf")
 Published = Mapping[tuple[str, tuple[str, ...]], float]
 
@@ -84,7 +92,7 @@ def take(life: Life, step: str, rng: random.Random) -> None:
 
 def check(found: Published, truth: Truth, *, may_be_pruned: bool) -> None:
     """Every value is the truth; what the library cannot tell is absent."""
-    states = {state: found["outbox_pending_jobs", (state,)] for state in ("waiting", "failing", "exhausted")}
+    states = {state: found.get(("outbox_pending_jobs", (state,))) for state in ("waiting", "failing", "exhausted")}
     assert states == {"waiting": truth.waiting, "failing": truth.failing, "exhausted": truth.exhausted}
     for name, value in (("outbox_scheduled_jobs", truth.scheduled), ("outbox_running_jobs", truth.running)):
         assert found.get((name, ())) in {value, None}, name
