@@ -44,6 +44,8 @@ def reads(mapping: OutboxMapping, *relations: str) -> tuple[Table, ...]:
     found = [Table(mapping.table, columns, tuple(kinds.get(column, "") for column in columns))] if columns else []
     if any(_reads_events(mapping, relation) for relation in relations):
         found.append(_events(mapping))
+    if any(_reads_queues(mapping, relation) for relation in relations):
+        found.append(Table(mapping.queues_table, (mapping.queues_id, mapping.queues_name), ("", "text")))
     return tuple(found)
 
 
@@ -62,7 +64,7 @@ def watched_tables(mapping: OutboxMapping) -> tuple[str, ...]:
     """The names of all tables that are watched."""
     if mapping == DEFAULT:
         return TABLES
-    return (mapping.table, mapping.events_table) if mapping.events_table else (mapping.table,)
+    return tuple(name for name in (mapping.table, mapping.events_table, mapping.queues_table) if name)
 
 
 def tables(mapping: OutboxMapping, placeholders: Iterable[str]) -> tuple[str, ...]:
@@ -71,8 +73,10 @@ def tables(mapping: OutboxMapping, placeholders: Iterable[str]) -> tuple[str, ..
     for each in placeholders:
         is_jobs = each == JOBS or each in RELATIONS
         found.append(mapping.table if is_jobs else each)
-        if each in RELATIONS and _reads_events(mapping, each):
+        if _reads_events(mapping, each):
             found.append(mapping.events_table)
+        if _reads_queues(mapping, each):
+            found.append(mapping.queues_table)
     return tuple(dict.fromkeys(found))
 
 
@@ -132,7 +136,15 @@ def _reads_events(mapping: OutboxMapping, relation: str) -> bool:
         "processed_jobs": bool(m.events_processed and not m.processed) or created,
         "failing_jobs": bool(m.events_failed and not m.last_attempt) or created,
     }
-    return by_relation.get(relation, created)
+    return by_relation.get(relation, created and relation in RELATIONS)
+
+
+def _reads_queues(mapping: OutboxMapping, relation: str) -> bool:
+    return bool(mapping.queues_table) and mapping.queue in RELATIONS.get(relation, _none)(mapping)
+
+
+def _none(_: OutboxMapping) -> Names:
+    return ()
 
 
 class _Jobs:
@@ -208,14 +220,13 @@ class _Jobs:
     def _processed_by_events(self) -> _Part:
         m = self._m
         queue = _column("events", m.events_queue) if m.events_queue else self._of_job(m.queue)
+        # The row of a processed job may be gone.
+        created = self._created_by_events("events", m.events_job) if m.events_created else self._of_job(m.created)
         return self._select_events(
             (
                 (_joined([_column("events", column) for column in m.events_job]), "outbox_id"),
                 (queue, "queue_name"),
-                (
-                    self._of_job(m.created) if m.created else self._created_by_events("events", m.events_job),
-                    "created_at",
-                ),
+                (created, "created_at"),
                 (_column("events", m.events_at), "processed_at"),
             ),
             [self._type("events", m.events_processed)],
@@ -244,7 +255,15 @@ class _Jobs:
 
     @property
     def _queue(self) -> tuple[_Part, str]:
-        return (sql.Identifier(self._m.queue) if self._m.queue else sql.SQL("''::text")), "queue_name"
+        m = self._m
+        if m.queues_table:
+            return sql.SQL("(SELECT {} FROM {} AS queues WHERE {} = {})").format(
+                _column("queues", m.queues_name),
+                sql.Identifier(self._schema, m.queues_table),
+                _column("queues", m.queues_id),
+                _column("jobs", m.queue),
+            ), "queue_name"
+        return (sql.Identifier(m.queue) if m.queue else sql.SQL("''::text")), "queue_name"
 
     @property
     def _attempts(self) -> tuple[_Part, str]:
