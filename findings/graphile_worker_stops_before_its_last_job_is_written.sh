@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Graphile Worker 0.18.0: a worker says that it has stopped before it has written that its last job succeeded.
 #
-# Without batches (the default) a worker does not wait for the statement that deletes a processed job. So `runOnce` and a
-# graceful shutdown may end earlier. A process that exits then can leave the job locked, and it runs again after 4 hours.
-# With completeJobBatchDelay: 0 the worker waits.
+# Without batches (the default) a worker does not wait for the statement that deletes a processed job. So `runOnce` and
+# a graceful shutdown may end earlier. A process that exits then can leave the job locked, and it runs again after 4
+# hours. With completeJobBatchDelay: 0 the worker waits.
 #
 # Seen, with a trigger that lets each deletion take half a second: the job is locked when runOnce has returned, and gone
 # a second later; with the option it is gone when runOnce has returned.
