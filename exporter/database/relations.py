@@ -18,6 +18,8 @@ TABLES = (JOBS, "idempotency_keys", "fsm_events")
 
 _Part = sql.Composable
 _NULL = sql.SQL("NULL")
+# The columns of a table of queues, as a join renames them.
+_QUEUE_ID, _QUEUE_NAME = "outbox_queue_id", "outbox_queue_name"
 _PER_SECOND = {"seconds": "1", "milliseconds": "1000", "microseconds": "1000000"}
 
 
@@ -263,15 +265,9 @@ class _Jobs:
 
     @property
     def _queue(self) -> tuple[_Part, str]:
-        m = self._m
-        if m.queues_table:
-            return sql.SQL("(SELECT {} FROM {} AS queues WHERE {} = {})").format(
-                _column("queues", m.queues_name),
-                sql.Identifier(self._schema, m.queues_table),
-                _column("queues", m.queues_id),
-                _column("jobs", m.queue),
-            ), "queue_name"
-        return (sql.Identifier(m.queue) if m.queue else sql.SQL("''::text")), "queue_name"
+        if self._m.queues_table:
+            return sql.Identifier(_QUEUE_NAME), "queue_name"
+        return (sql.Identifier(self._m.queue) if self._m.queue else sql.SQL("''::text")), "queue_name"
 
     @property
     def _attempts(self) -> tuple[_Part, str]:
@@ -372,7 +368,9 @@ class _Jobs:
         return sql.SQL("{} > now()").format(self._time(self._m.due))
 
     def _status(self, values: Iterable[str]) -> _Part:
-        return sql.SQL("{} IN ({})").format(sql.Identifier(self._m.status), _comma(map(sql.Literal, values)))
+        # Not IN, which no index serves that is partial to one of the values.
+        status = sql.Identifier(self._m.status)
+        return _any_of([sql.SQL("{} = {}").format(status, sql.Literal(value)) for value in values])
 
     # --- the other table ---
 
@@ -415,7 +413,27 @@ class _Jobs:
         table = sql.Identifier(self._schema, self._m.table)
         listed = _comma(sql.SQL("{} AS {}").format(part, sql.Identifier(name)) for part, name in columns)
         where = sql.SQL(" WHERE {}").format(sql.SQL(" AND ").join(conditions)) if conditions else sql.SQL("")
-        return sql.SQL("SELECT {} FROM {} AS jobs{}").format(listed, table, where)
+        return sql.SQL("SELECT {} FROM {} AS jobs{}{}").format(listed, table, self._names_of_queues, where)
+
+    @property
+    def _names_of_queues(self) -> _Part:
+        """A join, whose columns have names that the table of jobs does not have; nothing where the jobs have names.
+
+        Each id has one row, whether or not the table says so: no job counts twice.
+        """
+        m = self._m
+        if not m.queues_table:
+            return sql.SQL("")
+        names = sql.SQL("SELECT {id} AS {unique_id}, min({name}) AS {one_name} FROM {table} GROUP BY {id}").format(
+            id=sql.Identifier(m.queues_id),
+            unique_id=sql.Identifier(_QUEUE_ID),
+            name=sql.Identifier(m.queues_name),
+            one_name=sql.Identifier(_QUEUE_NAME),
+            table=sql.Identifier(self._schema, m.queues_table),
+        )
+        return sql.SQL(" LEFT JOIN ({}) AS queues ON {} = {}").format(
+            names, sql.Identifier(_QUEUE_ID), _column("jobs", m.queue)
+        )
 
     def _select_events(self, columns: Iterable[tuple[_Part, str]], conditions: Sequence[_Part]) -> _Part:
         listed = _comma(sql.SQL("{} AS {}").format(part, sql.Identifier(name)) for part, name in columns)

@@ -13,6 +13,7 @@ from exporter.config.settings import Config, DatabaseSettings, OutboxSettings, S
 from exporter.core.types import Seconds, Secret
 from exporter.metrics.readings import Distribution
 from exporter.sampling.collector_set import CollectorSet
+from tests.outbox.lives.bullmq import Life as BullmqLife
 from tests.outbox.lives.django_outbox_pattern import DjangoOutboxPatternLife
 from tests.outbox.lives.graphile_worker import Life as GraphileWorkerLife
 from tests.outbox.lives.life import Life, Truth
@@ -29,6 +30,7 @@ LIVES = (
     PgBossLife,
     GraphileWorkerLife,
     PgTransactionalOutboxLife,
+    BullmqLife,
 )
 QUEUES = ("mail", "pdf")
 Published = Mapping[tuple[str, tuple[str, ...]], float]
