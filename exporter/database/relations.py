@@ -87,9 +87,11 @@ def _processed(m: OutboxMapping) -> Names:
 
 
 def _failing(m: OutboxMapping) -> Names:
-    if m.events_failed and not m.last_attempt:
-        return (*m.id, m.queue)
-    return (m.queue, m.attempts, m.created, m.processed, m.last_attempt, m.status, m.running, m.failed, m.deleted)
+    by_events = (*m.id, m.queue, m.status) if m.events_failed else ()
+    if by_events and not m.last_attempt:
+        return by_events
+    by_rows = (m.queue, m.attempts, m.created, m.processed, m.last_attempt, m.status, m.running, m.failed, m.deleted)
+    return (*by_events, *by_rows)
 
 
 def _other(m: OutboxMapping) -> Names:
@@ -97,6 +99,8 @@ def _other(m: OutboxMapping) -> Names:
 
 
 def _all(m: OutboxMapping) -> Names:
+    if m.is_removed_when_processed and m.events_processed:
+        return ()
     return (*m.id, m.created, m.processed, m.deleted)
 
 
@@ -130,7 +134,8 @@ def _reads_events(mapping: OutboxMapping, relation: str) -> bool:
     created = bool(m.events_created and not m.created)
     by_relation = {
         "processed_jobs": bool(m.events_processed and not m.processed) or created,
-        "failing_jobs": bool(m.events_failed and not m.last_attempt) or created,
+        "failing_jobs": bool(m.events_failed) or created,
+        "all_jobs": bool(m.is_removed_when_processed and m.events_processed) or created,
     }
     return by_relation.get(relation, created)
 
@@ -169,8 +174,14 @@ class _Jobs:
         return self._select((self._id, self._queue, *times), [*self._alive, *done])
 
     def _failing(self) -> _Part:
-        if self._m.events_failed and not self._m.last_attempt:
+        m = self._m
+        if not m.events_failed:
+            return self._failing_by_rows()
+        if not m.last_attempt:
             return self._failing_by_events()
+        return sql.SQL("{} UNION ALL {}").format(self._failing_by_rows(), self._failing_by_events())
+
+    def _failing_by_rows(self) -> _Part:
         times = (self._created, "created_at"), (self._time(self._m.last_attempt), "last_attempt_at")
         unprocessed = _all_of(self._open)
         if self._m.status_failed:
@@ -200,6 +211,8 @@ class _Jobs:
         )
 
     def _all(self) -> _Part:
+        if self._m.is_removed_when_processed and self._m.events_processed:
+            return self._all_by_events()
         times = (self._created, "created_at"), (self._time(self._m.processed), "processed_at")
         return self._select((self._id, *times), self._alive)
 
@@ -212,14 +225,18 @@ class _Jobs:
             (
                 (_joined([_column("events", column) for column in m.events_job]), "outbox_id"),
                 (queue, "queue_name"),
-                (
-                    self._of_job(m.created) if m.created else self._created_by_events("events", m.events_job),
-                    "created_at",
-                ),
+                (self._created_of_event, "created_at"),
                 (_column("events", m.events_at), "processed_at"),
             ),
             [self._type("events", m.events_processed)],
         )
+
+    def _all_by_events(self) -> _Part:
+        """The jobs that have left a trace: a row that is gone says nothing."""
+        job = _joined([_column("events", column) for column in self._m.events_job])
+        unknown = sql.SQL("NULL::timestamptz")
+        columns = sql.SQL("{} AS outbox_id, {} AS created_at, {} AS processed_at").format(job, unknown, unknown)
+        return sql.SQL("SELECT DISTINCT {} FROM {} AS events").format(columns, self._events_table)
 
     def _failing_by_events(self) -> _Part:
         m = self._m
@@ -227,6 +244,10 @@ class _Jobs:
         queue = _column("events", m.events_queue) if m.events_queue else self._of_job(m.queue)
         done = [self._type("later", m.events_processed), *self._same_job("later", m.events_job, "events")]
         unprocessed = [self._not_exists("later", _all_of(done))] if m.events_processed else []
+        if m.last_attempt:  # the jobs that have a row are told by it
+            unprocessed.append(self._no_job())
+        elif m.status:
+            unprocessed.append(self._no_job(self._has_not_failed))
         # A job counts once: an earlier failure of it is left out.
         newer = [self._type("later", m.events_failed), *self._same_job("later", m.events_job, "events")]
         newer.append(sql.SQL("{} > {}").format(_column("later", m.events_at), at))
@@ -339,6 +360,12 @@ class _Jobs:
     def _later(self) -> _Part:
         return sql.SQL("{} > now()").format(self._time(self._m.due))
 
+    @property
+    def _has_not_failed(self) -> _Part:
+        """The job's latest attempt has not failed: it is running, processed or cancelled."""
+        m = self._m
+        return sql.SQL("NOT {}").format(self._status((*m.status_pending, *m.status_retrying, *m.status_failed)))
+
     def _status(self, values: Iterable[str]) -> _Part:
         return sql.SQL("{} IN ({})").format(sql.Identifier(self._m.status), _comma(map(sql.Literal, values)))
 
@@ -362,15 +389,31 @@ class _Jobs:
             _column("made", m.events_at), self._events_table, _all_of(conditions)
         )
 
+    @property
+    def _created_of_event(self) -> _Part:
+        """When the job of an event was created; by the events, where they say so, because its row may be gone."""
+        if self._m.events_created:
+            return self._created_by_events("events", self._m.events_job)
+        return self._of_job(self._m.created)
+
     def _of_job(self, column: str) -> _Part:
         """A column of the job of an event; NULL where its row is gone."""
         if not column:
             return sql.SQL("NULL::text")
-        pairs = zip(self._m.id, self._m.events_job, strict=True)
-        same = [sql.SQL("{} = {}").format(_column("jobs", ours), _column("events", theirs)) for ours, theirs in pairs]
         return sql.SQL("(SELECT {} FROM {} AS jobs WHERE {})").format(
-            _column("jobs", column), sql.Identifier(self._schema, self._m.table), _all_of(same)
+            _column("jobs", column), sql.Identifier(self._schema, self._m.table), _all_of(self._job_of_event)
         )
+
+    def _no_job(self, *conditions: _Part) -> _Part:
+        """The job of an event has no row, or none that meets these conditions."""
+        return sql.SQL("NOT EXISTS (SELECT FROM {} AS jobs WHERE {})").format(
+            sql.Identifier(self._schema, self._m.table), _all_of([*self._job_of_event, *conditions])
+        )
+
+    @property
+    def _job_of_event(self) -> list[_Part]:
+        pairs = zip(self._m.id, self._m.events_job, strict=True)
+        return [sql.SQL("{} = {}").format(_column("jobs", ours), _column("events", theirs)) for ours, theirs in pairs]
 
     def _not_exists(self, alias: str, condition: _Part) -> _Part:
         return sql.SQL("NOT EXISTS (SELECT FROM {} AS {} WHERE {})").format(
