@@ -197,7 +197,8 @@ class BacklogCollector(DatabaseCollector):
         """Look up the jobs of the latest sample that are not pending any more: whether each still has a row."""
         left = sorted(self._listed.difference(jobs.listed))
         self._listed = frozenset() if session.is_standby else frozenset(jobs.oldest)
-        if not left or session.is_standby or not self._mapping.has_processed:
+        is_expected = self._mapping.is_removed_when_processed or not self._mapping.has_processed
+        if not left or is_expected or session.is_standby:
             return
         if len(session.fetch("departed", Departed, ids=left)) < len(left):
             self._conservation.retention.note_vanished(session.now)

@@ -194,6 +194,9 @@ class OutboxSettings:
     events_created: tuple[str, ...] | None = None
     events_processed: tuple[str, ...] | None = None
     events_failed: tuple[str, ...] | None = None
+    queues_table: Annotated[str, _NAME] | None = None
+    queues_id: Annotated[str, _NAME] | None = None
+    queues_name: Annotated[str, _NAME] | None = None
     is_removed_when_processed: bool | None = None
 
     def mapping(self) -> OutboxMapping:

@@ -44,6 +44,8 @@ def reads(mapping: OutboxMapping, *relations: str) -> tuple[Table, ...]:
     found = [Table(mapping.table, columns, tuple(kinds.get(column, "") for column in columns))] if columns else []
     if any(_reads_events(mapping, relation) for relation in relations):
         found.append(_events(mapping))
+    if any(_reads_queues(mapping, relation) for relation in relations):
+        found.append(Table(mapping.queues_table, (mapping.queues_id, mapping.queues_name), ("", "text")))
     return tuple(found)
 
 
@@ -62,7 +64,7 @@ def watched_tables(mapping: OutboxMapping) -> tuple[str, ...]:
     """The names of all tables that are watched."""
     if mapping == DEFAULT:
         return TABLES
-    return (mapping.table, mapping.events_table) if mapping.events_table else (mapping.table,)
+    return tuple(name for name in (mapping.table, mapping.events_table, mapping.queues_table) if name)
 
 
 def tables(mapping: OutboxMapping, placeholders: Iterable[str]) -> tuple[str, ...]:
@@ -71,8 +73,10 @@ def tables(mapping: OutboxMapping, placeholders: Iterable[str]) -> tuple[str, ..
     for each in placeholders:
         is_jobs = each == JOBS or each in RELATIONS
         found.append(mapping.table if is_jobs else each)
-        if each in RELATIONS and _reads_events(mapping, each):
+        if _reads_events(mapping, each):
             found.append(mapping.events_table)
+        if _reads_queues(mapping, each):
+            found.append(mapping.queues_table)
     return tuple(dict.fromkeys(found))
 
 
@@ -99,8 +103,6 @@ def _other(m: OutboxMapping) -> Names:
 
 
 def _all(m: OutboxMapping) -> Names:
-    if m.is_removed_when_processed and m.events_processed:
-        return ()
     return (*m.id, m.created, m.processed, m.deleted)
 
 
@@ -135,9 +137,16 @@ def _reads_events(mapping: OutboxMapping, relation: str) -> bool:
     by_relation = {
         "processed_jobs": bool(m.events_processed and not m.processed) or created,
         "failing_jobs": bool(m.events_failed) or created,
-        "all_jobs": bool(m.is_removed_when_processed and m.events_processed) or created,
     }
-    return by_relation.get(relation, created)
+    return by_relation.get(relation, created and relation in RELATIONS)
+
+
+def _reads_queues(mapping: OutboxMapping, relation: str) -> bool:
+    return bool(mapping.queues_table) and mapping.queue in RELATIONS.get(relation, _none)(mapping)
+
+
+def _none(_: OutboxMapping) -> Names:
+    return ()
 
 
 class _Jobs:
@@ -211,8 +220,6 @@ class _Jobs:
         )
 
     def _all(self) -> _Part:
-        if self._m.is_removed_when_processed and self._m.events_processed:
-            return self._all_by_events()
         times = (self._created, "created_at"), (self._time(self._m.processed), "processed_at")
         return self._select((self._id, *times), self._alive)
 
@@ -221,22 +228,17 @@ class _Jobs:
     def _processed_by_events(self) -> _Part:
         m = self._m
         queue = _column("events", m.events_queue) if m.events_queue else self._of_job(m.queue)
+        # The row of a processed job may be gone.
+        created = self._created_by_events("events", m.events_job) if m.events_created else self._of_job(m.created)
         return self._select_events(
             (
                 (_joined([_column("events", column) for column in m.events_job]), "outbox_id"),
                 (queue, "queue_name"),
-                (self._created_of_event, "created_at"),
+                (created, "created_at"),
                 (_column("events", m.events_at), "processed_at"),
             ),
             [self._type("events", m.events_processed)],
         )
-
-    def _all_by_events(self) -> _Part:
-        """The jobs that have left a trace: a row that is gone says nothing."""
-        job = _joined([_column("events", column) for column in self._m.events_job])
-        unknown = sql.SQL("NULL::timestamptz")
-        columns = sql.SQL("{} AS outbox_id, {} AS created_at, {} AS processed_at").format(job, unknown, unknown)
-        return sql.SQL("SELECT DISTINCT {} FROM {} AS events").format(columns, self._events_table)
 
     def _failing_by_events(self) -> _Part:
         m = self._m
@@ -265,7 +267,15 @@ class _Jobs:
 
     @property
     def _queue(self) -> tuple[_Part, str]:
-        return (sql.Identifier(self._m.queue) if self._m.queue else sql.SQL("''::text")), "queue_name"
+        m = self._m
+        if m.queues_table:
+            return sql.SQL("(SELECT {} FROM {} AS queues WHERE {} = {})").format(
+                _column("queues", m.queues_name),
+                sql.Identifier(self._schema, m.queues_table),
+                _column("queues", m.queues_id),
+                _column("jobs", m.queue),
+            ), "queue_name"
+        return (sql.Identifier(m.queue) if m.queue else sql.SQL("''::text")), "queue_name"
 
     @property
     def _attempts(self) -> tuple[_Part, str]:
@@ -388,13 +398,6 @@ class _Jobs:
         return sql.SQL("(SELECT min({}) FROM {} AS made WHERE {})").format(
             _column("made", m.events_at), self._events_table, _all_of(conditions)
         )
-
-    @property
-    def _created_of_event(self) -> _Part:
-        """When the job of an event was created; by the events, where they say so, because its row may be gone."""
-        if self._m.events_created:
-            return self._created_by_events("events", self._m.events_job)
-        return self._of_job(self._m.created)
 
     def _of_job(self, column: str) -> _Part:
         """A column of the job of an event; NULL where its row is gone."""

@@ -34,6 +34,9 @@ class OutboxMapping:
     `events_at` when. `events_created`, `events_processed` and `events_failed` are the types that stand for a time which
     the table of jobs does not have. `events_queue` is its own column of the queue, for jobs whose row is gone.
 
+    `queues_table` holds the names of queues, where the column `queue` only refers to them: by its `queues_id`, the name
+    is in its `queues_name`.
+
     `is_removed_when_processed`: a processed job's row is deleted.
     Shape: names are those of the catalogue, unquoted; an empty one is not known. Units: `max_attempts` attempts.
     """
@@ -67,6 +70,9 @@ class OutboxMapping:
     events_created: Names = ()
     events_processed: Names = ()
     events_failed: Names = ()
+    queues_table: str = ""
+    queues_id: str = ""
+    queues_name: str = ""
     is_removed_when_processed: bool = False
 
     @property

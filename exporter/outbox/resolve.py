@@ -61,6 +61,7 @@ def _problems(m: OutboxMapping) -> Iterator[MappingProblem]:
     values = [value for key in _STATUSES for value in getattr(m, key)]
     doubled = next((value for value in values if values.count(value) > 1), "")
     events = (m.events_job, m.events_type, m.events_at)
+    names = (m.queues_table, m.queues_id, m.queues_name)
     types = (m.events_created, m.events_processed, m.events_failed)
     rules = (
         ("id", not m.id, "missing; the columns that identify a job"),
@@ -76,6 +77,7 @@ def _problems(m: OutboxMapping) -> Iterator[MappingProblem]:
         ("attempts", bool(m.max_attempts and not m.attempts), "missing; max_attempts limits the column that it names"),
         ("events_table", bool(not m.events_table and any((*events, *types))), "missing; other keys of events need it"),
         ("events_table", bool(m.events_table and not all(events)), "needs events_job, events_type and events_at"),
+        ("queues_table", any(names) and not all(names), "queues_table, queues_id and queues_name belong together"),
         ("events_job", bool(m.events_table and len(m.events_job) != len(m.id)), "needs as many columns as id"),
     )
     return (MappingProblem(key, message) for key, is_wrong, message in rules if is_wrong)

@@ -39,7 +39,8 @@ class NodeLife:
         self._call("run", jobs=jobs)
 
     def crash(self, queue: str) -> None:
-        """Another process takes a new job and is killed while it runs."""
+        """Another process takes a job and is killed while it runs."""
+        self.enqueue(queue, "succeed")
         process = self._start()
         try:
             _answer(process, {"call": "hang", "queue": queue})

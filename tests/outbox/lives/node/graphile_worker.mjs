@@ -1,6 +1,8 @@
-// The life of Graphile Worker. A queue of the life is a task identifier. The truth is plain SQL on the private tables.
+// The life of Graphile Worker. A queue of the life is a task identifier. The truth is plain SQL on the private
+// tables.
 //
-// A retry waits for e^attempts seconds, which cannot be configured. rescheduleJobs() makes it due at once, or in an hour.
+// A retry waits for e^attempts seconds, which cannot be configured. rescheduleJobs() makes it due at once or in an
+// hour.
 import { EventEmitter } from "node:events";
 import { Logger, makeWorkerUtils, runOnce } from "graphile-worker";
 import pg from "pg";
@@ -38,7 +40,7 @@ class Life {
   async run({ jobs }) {
     let left = jobs;
     const failed = { fail: [], retry_later: [] };
-    await this.#work(async ({ outcome }, { job }, pool) => {
+    await this.#work([...this.#queues], async ({ outcome }, { job }, pool) => {
       left -= 1;
       if (left === 0) pool.gracefulShutdown();
       if (outcome === "succeed") return;
@@ -50,29 +52,29 @@ class Life {
   }
 
   // A worker that ends when it is idle.
-  async #work(task) {
+  async #work(queues, task) {
     let pool;
     const events = new EventEmitter();
     events.once("pool:create", ({ workerPool }) => (pool = workerPool));
     const run = (payload, helpers) => task(payload, helpers, pool);
-    const taskList = Object.fromEntries([...this.#queues].map((queue) => [queue, run]));
-    if (this.#queues.size) await runOnce({ ...this.#options, concurrency: 1, noHandleSignals: true, events, taskList });
+    if (!queues.length) return; // it refuses to start without a task
+    const taskList = Object.fromEntries(queues.map((queue) => [queue, run]));
+    await runOnce({ ...this.#options, concurrency: 1, noHandleSignals: true, events, taskList });
   }
 
   async hang({ queue }) {
-    await this.#add(queue, "succeed", { jobKey: undefined });
     await new Promise((runs) => {
-      this.#work(() => {
+      this.#work([queue], () => {
         runs();
         return new Promise(() => {});
       });
     });
   }
 
-  // The newest job that is neither run nor processed.
+  // The pending job that is due first.
   async cancel() {
     const sql = `SELECT key FROM graphile_worker._private_jobs
-                 WHERE is_available AND key IS NOT NULL ORDER BY id DESC LIMIT 1`;
+                 WHERE is_available AND key IS NOT NULL ORDER BY run_at LIMIT 1`;
     const [{ key } = {}] = (await this.#options.pgPool.query(sql)).rows;
     if (key) await this.#options.pgPool.query("SELECT graphile_worker.remove_job($1)", [key]);
   }

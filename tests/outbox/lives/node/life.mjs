@@ -1,8 +1,8 @@
-// Serves a life of npm's: lines of JSON on standard input, {call: name, ...arguments}, are answered in order, each by a
-// line with the result. Ends when standard input does.
+// Serves a life of npm's: lines of JSON on standard input, {call: name, ...arguments}, are answered in order, each by
+// a line with the result. Ends when standard input does.
 //
-// `open` makes the life in the database of the first argument, an object with the calls as methods. A life has `hang`
-// besides those of the protocol: it returns when a worker runs the job, which never ends.
+// `open` makes the life in the database of the first argument, an object with the calls as methods. Besides those of
+// the protocol a life has `hang`: it returns when a worker runs a job of the queue, and that never ends.
 import { createInterface } from "node:readline";
 
 export async function serve(open) {
@@ -18,10 +18,10 @@ export async function serve(open) {
 export const HOUR = 3600;
 export const DAY = 24 * HOUR;
 
-// The fields of Truth (life.py) for jobs {queue, state, created, since, processed, attempted}: a state of Truth, "processed"
-// or "cancelled"; times in seconds since 1970: of creation, since when it waits, of processing, of the latest attempt.
-// `hasProcessed` is whether every job that was processed within the last hour is among them, `hasAttempts` whether
-// `attempted` is known.
+// The fields of Truth (life.py) for jobs {queue, state, created, since, processed, attempted}: the state is one of
+// Truth, "processed" or "cancelled"; the times are those of creation, since when the job waits, of processing and of
+// the latest attempt, in seconds since 1970. `hasProcessed` is whether every job that was processed within the last
+// hour is among them, `hasAttempts` whether `attempted` is known.
 export function truthOf(jobs, { hasProcessed, hasAttempts }) {
   const now = Date.now() / 1000;
   const having = (...states) => jobs.filter(({ state }) => states.includes(state));

@@ -3,8 +3,11 @@ import { PgBoss, states } from "pg-boss";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DAY, HOUR, serve, truthOf } from "./life.mjs";
 
-// A retry is due at once, unless it is to wait.
-const RETRIES = { retryLimit: 2, retryDelay: 0 };
+// A job is attempted twice; the retry is due at once, unless it is to wait.
+const RETRIES = { retryLimit: 1, retryDelay: 0 };
+// Seconds, the shortest that there are: how long a job may run, and how long it is kept then.
+const EXPIRATION = 1;
+const RETENTION = 1;
 const MOST = 100_000; // what findJobs() returns at most
 
 class Life {
@@ -19,8 +22,8 @@ class Life {
   // Every second queue has a partition of its own, the others share one.
   async #send(queue, data, options) {
     if (!this.#queues.includes(queue)) {
-      const known = await this.#boss.getQueue(queue);
-      if (!known) await this.#boss.createQueue(queue, { partition: this.#queues.length % 2 === 1, deleteAfterSeconds: 1 });
+      const partition = this.#queues.length % 2 === 1;
+      await this.#boss.createQueue(queue, { partition, expireInSeconds: EXPIRATION, deleteAfterSeconds: RETENTION });
       this.#queues.push(queue);
     }
     await this.#boss.send(queue, data, { ...RETRIES, ...options });
@@ -60,7 +63,6 @@ class Life {
   }
 
   async hang({ queue }) {
-    await this.#send(queue, { outcome: "succeed" }, { expireInSeconds: 1 });
     await new Promise((runs) => {
       this.#boss.work(queue, () => {
         runs();
@@ -69,17 +71,23 @@ class Life {
     });
   }
 
+  // The pending job that is due first.
   async cancel() {
-    const pending = (await this.#jobs()).find(({ state }) => state === states.created || state === states.retry);
-    if (pending) await this.#boss.cancel(pending.queue, pending.id);
+    const pending = (await this.#jobs()).filter(({ state }) => state === states.created || state === states.retry);
+    const [first] = pending.sort((one, other) => one.startAfter - other.startAfter);
+    if (first) await this.#boss.cancel(first.queue, first.id);
   }
 
   // Also fails the jobs that have been running for longer than they may.
   async prune() {
-    const before = (await this.#jobs()).filter(({ state }) => state === states.completed).length;
+    await sleep(RETENTION * 1000);
+    const before = await this.#processed();
     await this.#boss.supervise();
-    const after = (await this.#jobs()).filter(({ state }) => state === states.completed).length;
-    this.#hasLostProcessed ||= after < before;
+    this.#hasLostProcessed ||= (await this.#processed()) < before;
+  }
+
+  async #processed() {
+    return (await this.#jobs()).filter(({ state }) => state === states.completed).length;
   }
 
   async truth() {
@@ -118,8 +126,8 @@ await serve(async (dsn) => {
     max: 2,
     schedule: false,
     supervise: false,
-    maintenanceIntervalSeconds: 1,
-    monitorIntervalSeconds: 1,
+    maintenanceIntervalSeconds: RETENTION,
+    monitorIntervalSeconds: RETENTION,
   });
   boss.on("error", (error) => console.error(error));
   return new Life(await boss.start());

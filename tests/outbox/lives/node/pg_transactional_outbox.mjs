@@ -1,6 +1,7 @@
 // The life of pg-transactional-outbox with its polling listener. A queue is a message type. The truth is plain SQL.
 //
-// A message is locked for a time when the listener takes it, and stays so after a failure. Calls return when that is over.
+// A message is locked for a time when the listener takes it, and stays so after a failure. Calls return after that
+// time.
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
@@ -14,6 +15,7 @@ import pg from "pg";
 import { DAY, HOUR, serve, truthOf } from "./life.mjs";
 
 const LOCK_MS = 20;
+const RETENTION = 0.001; // seconds
 const FUNCTION = "next_outbox_messages";
 const logger = getDisabledLogger();
 const after = (seconds) => new Date(Date.now() + seconds * 1000).toISOString();
@@ -81,8 +83,7 @@ class Life {
     await stop();
   }
 
-  async hang({ queue }) {
-    await this.#add(queue, "succeed");
+  async hang() {
     await new Promise((runs) => {
       const handle = () => {
         runs();
@@ -121,11 +122,11 @@ class Life {
 }
 
 async function install(pool) {
-  const { rows } = await pool.query("SELECT current_database() AS database, to_regclass('outbox') IS NOT NULL AS exists");
-  const { database, exists } = rows[0];
+  const { rows } = await pool.query("SELECT current_database() AS database, to_regclass('outbox') AS existing");
+  const { database, existing } = rows[0];
   const where = { outboxOrInbox: "outbox", database, schema: "public", table: "outbox", listenerRole: "CURRENT_USER" };
   const script = DatabaseSetupExporter.createPollingScript({ ...where, nextMessagesName: FUNCTION });
-  if (!exists) await pool.query(script);
+  if (!existing) await pool.query(script);
 }
 
 await serve(async (dsn) => {
@@ -143,8 +144,8 @@ await serve(async (dsn) => {
       maxAttempts: 2,
       enableMaxAttemptsProtection: true,
       enablePoisonousMessageProtection: true,
-      messageCleanupProcessedInSec: 1,
-      messageCleanupAbandonedInSec: 1,
+      messageCleanupProcessedInSec: RETENTION,
+      messageCleanupAbandonedInSec: RETENTION,
     },
   };
   return new Life(pool, config);
