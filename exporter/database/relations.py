@@ -52,10 +52,9 @@ def reads(mapping: OutboxMapping, *relations: str) -> tuple[Table, ...]:
 def job_columns(mapping: OutboxMapping) -> tuple[str, ...]:
     """The columns of the table of jobs that have a meaning, each once."""
     m = mapping
-    limit = "" if m.max_attempts.isdigit() else m.max_attempts
     columns = (
         *m.id, m.queue, m.attempts, m.created, m.processed, m.last_attempt, m.status, m.running, m.failed, m.due,
-        m.expires, limit, m.deleted,
+        m.expires, _limit(m), m.deleted,
     )  # fmt: skip
     return tuple(dict.fromkeys(column for column in columns if column))
 
@@ -95,7 +94,7 @@ def _failing(m: OutboxMapping) -> Names:
     if by_events and not m.last_attempt:
         return by_events
     by_rows = (m.queue, m.attempts, m.created, m.processed, m.last_attempt, m.status, m.running, m.failed, m.deleted)
-    return (*by_events, *by_rows)
+    return (*by_events, *by_rows, *([_limit(m)] if m.is_cancelled_below_max_attempts else []))
 
 
 def _other(m: OutboxMapping) -> Names:
@@ -107,7 +106,12 @@ def _all(m: OutboxMapping) -> Names:
 
 
 def _terms(m: OutboxMapping) -> Names:
-    return (m.due, m.expires, "" if m.max_attempts.isdigit() else m.max_attempts)
+    return (m.due, m.expires, _limit(m))
+
+
+def _limit(m: OutboxMapping) -> str:
+    """The column that limits the attempts, if one does."""
+    return "" if m.max_attempts.isdigit() else m.max_attempts
 
 
 # By name: the columns of the table of jobs that the relation reads.
@@ -194,7 +198,7 @@ class _Jobs:
         times = (self._created, "created_at"), (self._time(self._m.last_attempt), "last_attempt_at")
         unprocessed = _all_of(self._open)
         if self._m.status_failed:
-            unprocessed = _any_of([unprocessed, self._status(self._m.status_failed)])
+            unprocessed = _any_of([unprocessed, self._failed])
         elif self._m.failed and self._m.processed:
             unprocessed = _not_set(self._m.processed)
         return self._select((self._queue, self._attempts, *times), [*self._alive, unprocessed, *self._not_running])
@@ -207,7 +211,7 @@ class _Jobs:
         if m.running:
             states.append(("running", _all_of([*self._open, _is_set(m.running)])))
         if m.status_failed:
-            states.append(("exhausted", self._status(m.status_failed)))
+            states.append(("exhausted", self._failed))
         states += [("exhausted", _all_of([*self._unprocessed, *self._not_running, each])) for each in self._given_up]
         if m.due:
             states.append(("scheduled", _all_of([*self._open, *self._not_running, *self._not_given_up, self._later])))
@@ -340,13 +344,23 @@ class _Jobs:
         return sql.SQL(limit) if limit.isdigit() else sql.Identifier(limit)
 
     @property
+    def _has_reached_limit(self) -> _Part:
+        return sql.SQL("coalesce({}, 0) >= {}").format(sql.Identifier(self._m.attempts), self._limit)
+
+    @property
+    def _failed(self) -> _Part:
+        """The status says that the job is not attempted any more."""
+        failed = self._status(self._m.status_failed)
+        return _all_of([failed, self._has_reached_limit]) if self._m.is_cancelled_below_max_attempts else failed
+
+    @property
     def _given_up(self) -> Sequence[_Part]:
         """Each one a reason for which an unprocessed job is not attempted any more."""
         m, found = self._m, []
         if m.failed:
             found.append(_is_set(m.failed))
         if m.max_attempts:
-            found.append(sql.SQL("coalesce({}, 0) >= {}").format(sql.Identifier(m.attempts), self._limit))
+            found.append(self._has_reached_limit)
         if m.expires:
             found.append(sql.SQL("{} <= now()").format(self._time(m.expires)))
         return found
@@ -373,8 +387,8 @@ class _Jobs:
     @property
     def _has_not_failed(self) -> _Part:
         """The job's latest attempt has not failed: it is running, processed or cancelled."""
-        m = self._m
-        return sql.SQL("NOT {}").format(self._status((*m.status_pending, *m.status_retrying, *m.status_failed)))
+        pending = self._status((*self._m.status_pending, *self._m.status_retrying))
+        return sql.SQL("NOT {}").format(_any_of([pending, self._failed] if self._m.status_failed else [pending]))
 
     def _status(self, values: Iterable[str]) -> _Part:
         return sql.SQL("{} IN ({})").format(sql.Identifier(self._m.status), _comma(map(sql.Literal, values)))

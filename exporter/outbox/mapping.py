@@ -8,7 +8,7 @@ holds:
 - cancelled: a status that is listed under no meaning
 - running: a status of `status_running`, or `running` is not NULL
 - exhausted: a status of `status_failed`, `failed` is not NULL, `expires` has passed, or `attempts` has reached
-  `max_attempts`
+  `max_attempts`; with `is_cancelled_below_max_attempts`, a status of `status_failed` is cancelled before that
 - scheduled: `due` is still to come
 - pending, otherwise; failing when it was attempted before: `attempts` above 0, or a status of `status_retrying`
 
@@ -37,7 +37,8 @@ class OutboxMapping:
     `queues_table` holds the names of queues, where the column `queue` only refers to them: by its `queues_id`, the name
     is in its `queues_name`.
 
-    `is_removed_when_processed`: a processed job's row is deleted.
+    `is_removed_when_processed`: a processed job's row is deleted. `is_cancelled_below_max_attempts`: a cancelled job
+    has the status of a failed one.
     Shape: names are those of the catalogue, unquoted; an empty one is not known. Units: `max_attempts` attempts.
     """
 
@@ -74,6 +75,7 @@ class OutboxMapping:
     queues_id: str = ""
     queues_name: str = ""
     is_removed_when_processed: bool = False
+    is_cancelled_below_max_attempts: bool = False
 
     @property
     def has_processed(self) -> bool:
