@@ -14,14 +14,23 @@ from exporter.core.types import Seconds, Secret
 from exporter.metrics.readings import Distribution
 from exporter.sampling.collector_set import CollectorSet
 from tests.postgres import temporary
+from tests.outbox.lives.chancy import ChancyLife
 from tests.outbox.lives.graphile_worker import Life as GraphileWorkerLife
 from tests.outbox.lives.life import Life, Truth
 from tests.outbox.lives.pg_boss import Life as PgBossLife
 from tests.outbox.lives.pg_transactional_outbox import Life as PgTransactionalOutboxLife
-from tests.outbox.lives.pgqueuer import PgqueuerLife
+from tests.outbox.lives.pgqueuer import DeletingPgqueuerLife, PgqueuerLife
 from tests.outbox.lives.procrastinate import ProcrastinateLife
 
-LIVES = (ProcrastinateLife, PgqueuerLife, PgBossLife, GraphileWorkerLife, PgTransactionalOutboxLife)
+LIVES = (
+    ProcrastinateLife,
+    PgqueuerLife,
+    DeletingPgqueuerLife,
+    ChancyLife,
+    PgBossLife,
+    GraphileWorkerLife,
+    PgTransactionalOutboxLife,
+)
 QUEUES = ("mail", "pdf")
 Published = Mapping[tuple[str, tuple[str, ...]], float]
 

@@ -178,6 +178,13 @@ class PgqueuerLife:
         return self._loop.run(step)
 
 
+class DeletingPgqueuerLife(PgqueuerLife):
+    """The same with PgQueuer's default for failed jobs: they are deleted, so that none is exhausted."""
+
+    def __init__(self, dsn: str) -> None:
+        super().__init__(dsn, on_failure="delete")
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
 
