@@ -121,7 +121,7 @@ class PgqueuerLife:
         """Run the jobs of workers that were killed before, whose heartbeat is old; then kill another."""
         stale = [job for job in self._jobs() if job.status == "picked"]
         if stale:
-            short = timedelta(milliseconds=50)
+            short = timedelta(milliseconds=1)
             self._do(work(self._connection, self._queues, len(stale), heartbeat_timeout=short))
         self._enqueue(queue, "hang", priority=1)
         kill_in_job(__name__, self._dsn, queue)
