@@ -199,6 +199,7 @@ class OutboxSettings:
     queues_id: Annotated[str, _NAME] | None = None
     queues_name: Annotated[str, _NAME] | None = None
     is_removed_when_processed: bool | None = None
+    is_cancelled_below_max_attempts: bool | None = None
 
     def mapping(self) -> OutboxMapping:
         """What these keys mean. Raises: MappingProblem."""

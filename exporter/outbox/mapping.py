@@ -7,7 +7,8 @@ holds:
 - processed: a status of `status_processed`; without these, `processed` is not NULL, unless `error` is not NULL either
 - cancelled: a status that is listed under no meaning
 - running: a status of `status_running`
-- exhausted: a status of `status_failed`, `failed` is not NULL, or both `processed` and `error` are not NULL
+- exhausted: a status of `status_failed`, `failed` is not NULL, or both `processed` and `error` are not NULL; with
+  `is_cancelled_below_max_attempts`, a status of `status_failed` is cancelled before that
 - running as well: `running` is not NULL
 - exhausted as well: `expires` has passed, or `attempts` has reached `max_attempts`
 - scheduled: `due` is still to come
@@ -39,7 +40,8 @@ class OutboxMapping:
     `queues_table` holds the names of queues, where the column `queue` only refers to them: by its `queues_id`, the name
     is in its `queues_name`.
 
-    `is_removed_when_processed`: a processed job's row is deleted.
+    `is_removed_when_processed`: a processed job's row is deleted. `is_cancelled_below_max_attempts`: a cancelled job
+    has the status of a failed one.
     Shape: names are those of the catalogue, unquoted; an empty one is not known. Units: `max_attempts` attempts.
     """
 
@@ -77,6 +79,7 @@ class OutboxMapping:
     queues_id: str = ""
     queues_name: str = ""
     is_removed_when_processed: bool = False
+    is_cancelled_below_max_attempts: bool = False
 
     @property
     def has_processed(self) -> bool:
