@@ -204,5 +204,6 @@ def _plan(sampling: Sampler, collector: DatabaseCollector) -> str:
     with sampling.database.sample(*collector.reads) as session:
         for statement in collector.statements:
             session.plan(statement)
-        found = collector.index.found_in(sampling.index_catalogue.rows(session, collector.index.table))
-    return "" if found else f"; an index on {collector.index.definition} would make it cheaper"
+        index = collector.index
+        found = index is None or index.found_in(sampling.index_catalogue.rows(session, index.table))
+    return "" if found or index is None else f"; an index on {index.definition} would make it cheaper"

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from exporter.collectors.completions import STATEMENTS, Completions
-from exporter.collectors.conservation import RECENT, PendingJobs
+from exporter.collectors.conservation import RECENT, Departed, PendingJobs
 from exporter.collectors.database import DatabaseCollector
 from exporter.config.settings import SamplingSettings
-from exporter.database import DatabaseClient, Session, indexes
+from exporter.database import DatabaseClient, Session, indexes, relations
 from exporter.database.indexes import IndexCatalogue
-from exporter.database.visibility import Table
 from exporter.metrics import catalogue
+from exporter.metrics.availability import unknown_states
 from exporter.metrics.catalogue import Metric
 from exporter.metrics.label_limit import LabelLimit
 from exporter.metrics.odd_rows import MAX_CLOCK_LEAD
@@ -71,6 +71,16 @@ class BacklogHead:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherJobs:
+    """One row of sql/other_jobs.sql: jobs of a queue that are running, scheduled or exhausted. Units: Unix seconds."""
+
+    state: str
+    queue: str | None
+    jobs: int
+    oldest: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class PendingGroup:
     """Pending jobs of one queue in one state. Units and shape: as in `AttemptGroup`."""
 
@@ -83,15 +93,13 @@ class PendingGroup:
 class BacklogCollector(DatabaseCollector):
     """Pending jobs by state and by queue, and the indexes of the outbox that are missing.
 
-    Shape: all three states always; ages and queues only where there are jobs. An empty outbox has backlog 0 and no
-    oldest job, as has a state whose jobs have no believable time.
+    Shape: every state that the mapping tells, always; ages and queues only where there are jobs. An empty outbox has
+    backlog 0 and no oldest job, as has a state whose jobs have no believable time.
     Source: sql/backlog_head.sql; sql/backlog.sql for a long backlog.
     """
 
     name = "backlog"
-    index = indexes.PENDING
-    statements = ("indexes", "backlog_head", "backlog", *STATEMENTS)
-    reads = (Table("job_outbox", ("outbox_id", "queue_name", "attempts", "created_at", "processed_at")),)
+    statements = ("indexes", "backlog_head", "backlog", "other_jobs", *STATEMENTS)
 
     def __init__(
         self,
@@ -101,9 +109,19 @@ class BacklogCollector(DatabaseCollector):
         queues: LabelLimit,
         completions: Completions,
     ) -> None:
-        super().__init__(database, index_catalogue)
+        mapping = database.mapping
+        reads = relations.reads(mapping, "pending_jobs", "processed_jobs", "other_jobs", "all_jobs")
+        super().__init__(database, index_catalogue, reads, indexes.pending(mapping))
+        self._mapping = mapping
+        unknown = unknown_states(mapping)
+        self._states = tuple(state for state in catalogue.STATES if state not in unknown)
+        # Where the jobs themselves tell, or nothing does, an attempt more or less does not.
+        is_counted = not mapping.has_exhausted and "exhausted" not in unknown
+        self._exhausted_attempts = settings.exhausted_attempts if is_counted else math.inf
         self._settings = settings
         self._completions = completions
+        # Of the latest sample, where jobs may leave the backlog without being processed or removed.
+        self._listed: frozenset[str] = frozenset()
         self._conservation = completions.conservation
         # The start of the latest sample, Unix seconds.
         self._sampled_at: float | None = None
@@ -132,18 +150,25 @@ class BacklogCollector(DatabaseCollector):
         groups = self._named(head.groups) if is_whole else self._groups(session)
         pending = jobs_in(groups)
         self.bitmap_scans = pending < SHORT_BACKLOG
-        is_truncated = pending >= self._settings.count_limit
+        others = self._others(session)
+        groups += [
+            PendingGroup(each.queue, each.state, each.jobs, each.oldest) for each in others if each.state == "exhausted"
+        ]
+        is_truncated = max(pending, sum(each.jobs for each in others)) >= self._settings.count_limit
         readings = (
             Reading(catalogue.PENDING_TRUNCATED, is_truncated),
             Reading(catalogue.HEAD_BLOCKED_JOBS, head.blocked),
-            *by_state(groups),
+            *by_state(groups, self._states),
             *by_queue(groups, self._queues),
-            *self._index_catalogue.advice(session, "job_outbox"),
+            *(not_pending(others) if self._mapping.has_other_states else ()),
+            *self._advice(session),
         )
-        self._record(
-            session, listed(head, self._queues, since, is_whole=head.jobs < rows), None if is_truncated else groups
-        )
-        self._conservation.balance.note(session.now, head.inserted, None if is_truncated else pending)
+        jobs = listed(head, self._queues, since, is_whole=head.jobs < rows)
+        if self._mapping.is_conserved:
+            self._record(session, jobs, None if is_truncated else groups)
+            self._conservation.balance.note(session.now, head.inserted, None if is_truncated else pending)
+        else:
+            self._find_vanished(session, jobs)
         self._sampled_at = session.now
         return readings
 
@@ -165,6 +190,27 @@ class BacklogCollector(DatabaseCollector):
                 self._completions.read(session, check=True)
         self._completions.reopen(self._conservation.record_pending(jobs, is_current=is_current))
 
+    def _advice(self, session: Session) -> Iterator[Reading]:
+        for table in filter(None, (self._mapping.table, self._mapping.events_table)):
+            yield from self._index_catalogue.advice(session, table)
+
+    def _others(self, session: Session) -> list[OtherJobs]:
+        """The jobs that are neither pending nor processed."""
+        if not self._mapping.has_other_states:
+            return []
+        limit, latest = self._settings.count_limit, session.now + MAX_CLOCK_LEAD
+        return session.fetch("other_jobs", OtherJobs, count_limit=limit, latest=latest)
+
+    def _find_vanished(self, session: Session, jobs: PendingJobs) -> None:
+        """Look up the jobs of the latest sample that are not pending any more: whether each still has a row."""
+        left = sorted(self._listed.difference(jobs.listed))
+        self._listed = frozenset() if session.is_standby else frozenset(jobs.oldest)
+        is_expected = self._mapping.is_removed_when_processed or not self._mapping.has_processed
+        if not left or is_expected or session.is_standby:
+            return
+        if len(session.fetch("departed", Departed, ids=left)) < len(left):
+            self._conservation.retention.note_vanished(session.now)
+
     def _groups(self, session: Session) -> list[PendingGroup]:
         """All pending jobs, or the oldest `count_limit` of them. The backlog is expected to be as long as before."""
         limit = self._settings.count_limit
@@ -185,7 +231,7 @@ class BacklogCollector(DatabaseCollector):
         return self._named(session.fetch("backlog", AttemptGroup, count_limit=limit, which=which, latest=latest))
 
     def _named(self, groups: Iterable[AttemptGroup]) -> list[PendingGroup]:
-        return by_queue_and_state(groups, self._settings.exhausted_attempts)
+        return by_queue_and_state(groups, self._exhausted_attempts)
 
 
 def listed(head: BacklogHead, queues: LabelLimit, since: float, *, is_whole: bool) -> PendingJobs:
@@ -207,7 +253,7 @@ def _by_id(names: Iterable[str | None], ids: Iterable[str], queues: LabelLimit) 
     }
 
 
-def by_queue_and_state(groups: Iterable[AttemptGroup], exhausted_attempts: int) -> list[PendingGroup]:
+def by_queue_and_state(groups: Iterable[AttemptGroup], exhausted_attempts: float) -> list[PendingGroup]:
     """One group for each queue and state, the largest first; a job without a number of attempts is waiting.
 
     Names of different bytes may be decoded alike, with U+FFFD. Source: deployed application, "failing means
@@ -243,13 +289,22 @@ def without(groups: Iterable[PendingGroup], newest: Iterable[PendingGroup]) -> l
     return [group for group in left if group.jobs]
 
 
-def by_state(groups: Iterable[PendingGroup]) -> Iterator[Reading]:
-    """Jobs and oldest job of each state."""
+def by_state(groups: Iterable[PendingGroup], states: Iterable[str] = catalogue.STATES) -> Iterator[Reading]:
+    """Jobs and oldest job of each of these states."""
     groups = tuple(groups)
-    for state in catalogue.STATES:
+    for state in states:
         mine = [group for group in groups if group.state == state]
         yield Reading(catalogue.PENDING_JOBS, sum(group.jobs for group in mine), (state,))
         yield from _oldest(catalogue.OLDEST_PENDING, mine, state)
+
+
+def not_pending(others: Iterable[OtherJobs]) -> Iterator[Reading]:
+    """Jobs that are not due yet, and jobs that a worker has."""
+    jobs: Counter[str] = Counter()
+    for each in others:
+        jobs[each.state] += each.jobs
+    yield Reading(catalogue.SCHEDULED_JOBS, jobs["scheduled"])
+    yield Reading(catalogue.RUNNING_JOBS, jobs["running"])
 
 
 def by_queue(groups: Iterable[PendingGroup], queues: LabelLimit) -> Iterator[Reading]:

@@ -24,6 +24,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from exporter.collectors.inserted_rows import Balance
+from exporter.collectors.retention import RowRetention
 from exporter.metrics import catalogue
 from exporter.metrics.readings import Reading
 
@@ -105,6 +106,7 @@ class Conservation:
         self._uncounted_ids: set[str] = set()
         self.skewed = 0
         self.balance = Balance()
+        self.retention = RowRetention()
 
     @property
     def needs_number(self) -> bool:

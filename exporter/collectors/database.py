@@ -8,6 +8,7 @@ from exporter.core.errors import SampleError, Stale
 from exporter.database import DatabaseClient, Session
 from exporter.database.indexes import HelpfulIndex, IndexCatalogue
 from exporter.database.visibility import Table
+from exporter.metrics.availability import unknown_metrics
 from exporter.metrics.readings import CollectorFailure, CollectorOutcome, Distribution, Reading
 
 
@@ -15,19 +16,27 @@ class DatabaseCollector(ABC):
     """Reads rows in one transaction per sample: all of its readings, or none.
 
     Shape: `name` is the value of the label `collector`; `reads` has every table and column that the statements touch;
-    `statements` are names of files in sql/; `index` is the one that makes them cheap; `bitmap_scans` is whether the
-    next sample's first one takes bitmap scans (`Session.prefer_bitmap_scans`).
+    `statements` are names of files in sql/; `index` is the one that makes them cheap, None where none would;
+    `bitmap_scans` is whether the next sample's first one takes bitmap scans (`Session.prefer_bitmap_scans`). Metrics
+    that the mapping of the jobs cannot tell are left out.
     """
 
     name: ClassVar[str]
-    reads: ClassVar[tuple[Table, ...]]
     statements: ClassVar[tuple[str, ...]]
-    index: ClassVar[HelpfulIndex]
     bitmap_scans: bool = False
 
-    def __init__(self, database: DatabaseClient, index_catalogue: IndexCatalogue) -> None:
+    def __init__(
+        self,
+        database: DatabaseClient,
+        index_catalogue: IndexCatalogue,
+        reads: tuple[Table, ...],
+        index: HelpfulIndex | None,
+    ) -> None:
+        self.reads = reads
+        self.index = index
         self._database = database
         self._index_catalogue = index_catalogue
+        self._unknown = frozenset(unknown_metrics(database.mapping))
 
     @abstractmethod
     def read(self, session: Session) -> Iterable[Reading | Distribution]:
@@ -37,7 +46,7 @@ class DatabaseCollector(ABC):
         """One sample. Raises: SampleError, unless a standby is too far behind: then its failure names the server."""
         try:
             with self._database.sample(*self.reads, bitmap_scans=self.bitmap_scans) as session:
-                readings = tuple(self.read(session))
+                readings = tuple(each for each in self.read(session) if each.metric not in self._unknown)
         except Stale as error:
             self._index_catalogue.forget()
             failure = CollectorFailure(error.reason, str(error))

@@ -71,12 +71,11 @@ class EventsCollector(DatabaseCollector):
     """
 
     name = "events"
-    index = indexes.EVENTS
     statements = ("indexes", "events", "event_courses", "events_by_course")
-    reads = (Table("fsm_events", ("event_id", "entity_id", "event_type", "created_at", "created_by")),)
+    tables = (Table("fsm_events", ("event_id", "entity_id", "event_type", "created_at", "created_by")),)
 
     def __init__(self, database: DatabaseClient, index_catalogue: IndexCatalogue, settings: SamplingSettings) -> None:
-        super().__init__(database, index_catalogue)
+        super().__init__(database, index_catalogue, self.tables, indexes.EVENTS)
         self.sources = LabelLimit(settings.label_limit, catalogue.SOURCES)
         self.types = LabelLimit(settings.label_limit)
         self._watermark = Watermark()

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from exporter.collectors.database import DatabaseCollector
-from exporter.database import Session, indexes
+from exporter.database import DatabaseClient, Session, indexes
+from exporter.database.indexes import IndexCatalogue
 from exporter.database.visibility import Table
 from exporter.metrics import catalogue
 from exporter.metrics.odd_rows import OddRows
@@ -27,9 +28,11 @@ class IdempotencyCollector(DatabaseCollector):
     """Keys by state, and when the oldest expired key expired. Source: sql/idempotency.sql."""
 
     name = "idempotency"
-    index = indexes.EXPIRY
     statements = ("indexes", "idempotency")
-    reads = (Table("idempotency_keys", ("expires_at",)),)
+    tables = (Table("idempotency_keys", ("expires_at",)),)
+
+    def __init__(self, database: DatabaseClient, index_catalogue: IndexCatalogue) -> None:
+        super().__init__(database, index_catalogue, self.tables, indexes.EXPIRY)
 
     def read(self, session: Session) -> Iterable[Reading]:
         """One sample of the cache. Raises: SampleError."""

@@ -12,9 +12,8 @@ from exporter.collectors.database import DatabaseCollector
 from exporter.collectors.inserted_rows import MAX_BACKDATING
 from exporter.collectors.watermark import SETTLING_WINDOW
 from exporter.config.settings import SamplingSettings
-from exporter.database import DatabaseClient, Session, indexes
+from exporter.database import DatabaseClient, Session, indexes, relations
 from exporter.database.indexes import IndexCatalogue
-from exporter.database.visibility import Table
 from exporter.metrics import catalogue
 from exporter.metrics.label_limit import LabelLimit
 from exporter.metrics.odd_rows import MAX_CLOCK_LEAD, OddRows
@@ -87,11 +86,7 @@ class LastHourCollector(DatabaseCollector):
     """
 
     name = "last_hour"
-    index = indexes.PROCESSED
     statements = ("failing_last_hour", "oldest_processed", "processed_last_hour", "far_behind")
-    reads = (
-        Table("job_outbox", ("outbox_id", "queue_name", "attempts", "created_at", "processed_at", "last_attempt_at")),
-    )
 
     def __init__(
         self,
@@ -101,7 +96,11 @@ class LastHourCollector(DatabaseCollector):
         queues: LabelLimit,
         conservation: Conservation,
     ) -> None:
-        super().__init__(database, index_catalogue)
+        mapping = database.mapping
+        reads = relations.reads(mapping, "processed_jobs", "failing_jobs")
+        super().__init__(database, index_catalogue, reads, indexes.processed(mapping))
+        self._table = mapping.table
+        self._is_conserved = mapping.is_conserved
         self._settings = settings
         self._conservation = conservation
         self._queues = queues
@@ -124,13 +123,17 @@ class LastHourCollector(DatabaseCollector):
         self._note_lag(session.now, total.lagging)
         session.note_rows(total.processed + failing.examined)
         self._search(session)
+        self._conservation.retention.note_oldest(retention.oldest)
+        odd_rows = (odd(failing) + odd(total)).readings(self._table)
+        if not (self._is_conserved or self._conservation.retention.keeps_hour(session.now)):
+            return (*_oldest(retention), *odd_rows)
         return (
             Reading(catalogue.LAST_HOUR_PROCESSED, total.processed),
             *averages(total),
             *failure_ratio(failing, total.processed, limit),
             *by_queue(hour, queues if failing.examined < limit else None, self._queues),
             *_oldest(retention),
-            *(odd(failing) + odd(total)).readings("job_outbox"),
+            *odd_rows,
         )
 
     def _skew(self, now: float) -> float:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from exporter.core.errors import SampleError
 from exporter.core.logs import event
-from exporter.database import DatabaseClient
-from exporter.database.visibility import Table
+from exporter.database import DatabaseClient, relations
 from exporter.metrics import catalogue
 from exporter.metrics.odd_rows import MAX_CLOCK_LEAD_NEW
 from exporter.metrics.readings import CollectorFailure, CollectorOutcome, Reading
@@ -19,8 +18,6 @@ logger = logging.getLogger(__name__)
 # One batch of the processor may take 150 s (deployed application): a completion so long after the declaration may
 # belong to a batch that was under way. `processed_at` is by the application's clock.
 MAX_BATCH_DURATION = 150.0
-
-_READS = (Table("job_outbox", ("processed_at",)),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +57,7 @@ class MaintenanceCollector:
 
     def _read_completion(self, current: MaintenanceWindow) -> Iterator[CollectorFailure]:
         try:
-            with self._database.sample(*_READS) as session:
+            with self._database.sample(*relations.reads(self._database.mapping, "processed_jobs")) as session:
                 since = current.started_at + MAX_BATCH_DURATION
                 latest = session.now + MAX_CLOCK_LEAD_NEW
                 last = session.fetch_one("migration/completed_since", Completion, since=since, latest=latest).last

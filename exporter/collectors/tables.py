@@ -8,7 +8,7 @@ from exporter.core.errors import PermissionDenied
 from exporter.core.humanize import count, moment
 from exporter.core.logs import event, hide
 from exporter.database import DatabaseClient, Session
-from exporter.database.queries import TABLES
+from exporter.database.relations import watched_tables
 from exporter.metrics import catalogue
 from exporter.metrics.catalogue import Metric
 from exporter.metrics.readings import CollectorNotice, CollectorOutcome, Reading
@@ -68,8 +68,10 @@ class TablesCollector:
 
 
 def read_statistics(session: Session) -> list[TableStatistics]:
-    """The statistics of the three tables, or of their partitions. Raises: SampleError."""
-    return session.fetch("table_statistics", TableStatistics, schema=session.schema, tables=list(TABLES))
+    """The statistics of the watched tables, or of their partitions. Raises: SampleError."""
+    return session.fetch(
+        "table_statistics", TableStatistics, schema=session.schema, tables=list(watched_tables(session.mapping))
+    )
 
 
 def read_holders(session: Session) -> list[HorizonHolder]:

@@ -4,9 +4,8 @@ from collections.abc import Iterable
 
 from exporter.collectors.completions import STATEMENTS, Completions
 from exporter.collectors.database import DatabaseCollector
-from exporter.database import DatabaseClient, Session, indexes
+from exporter.database import DatabaseClient, Session, indexes, relations
 from exporter.database.indexes import IndexCatalogue
-from exporter.database.visibility import Table
 from exporter.metrics.readings import Distribution, Reading
 
 
@@ -18,13 +17,12 @@ class ThroughputCollector(DatabaseCollector):
     """
 
     name = "throughput"
-    index = indexes.PROCESSED
     bitmap_scans = True
     statements = STATEMENTS
-    reads = (Table("job_outbox", ("outbox_id", "queue_name", "created_at", "processed_at")),)
 
     def __init__(self, database: DatabaseClient, index_catalogue: IndexCatalogue, completions: Completions) -> None:
-        super().__init__(database, index_catalogue)
+        reads = relations.reads(database.mapping, "processed_jobs", "all_jobs")
+        super().__init__(database, index_catalogue, reads, indexes.processed(database.mapping))
         self._completions = completions
 
     def read(self, session: Session) -> Iterable[Reading | Distribution]:

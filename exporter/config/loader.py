@@ -28,6 +28,7 @@ from exporter.config.yaml_file import Node, Scalar, Sequence
 from exporter.core.problems import Place, Problems, nearest
 from exporter.core.secret_source import Check, SecretCommand, SecretFile
 from exporter.core.types import Secret
+from exporter.outbox.resolve import MappingProblem
 
 # Variables that Kubernetes adds to every container for services whose names begin with `outbox-exporter`
 # (kubernetes.io/docs/concepts/services-networking/service/#environment-variables). They are no typing errors.
@@ -94,6 +95,7 @@ def load(path: Path | None, environ: Mapping[str, str], checks: ExternalChecks) 
     reader = _Reader((Environment(environ), file), checks, problems)
     config = Config(**{section.name: reader.section(section, file) for section in SECTIONS})
     _check_orders(config, reader, problems)
+    _check_mapping(config, reader, problems)
     problems.check()
     return config
 
@@ -244,6 +246,15 @@ def _items(given: GivenValue) -> tuple[Node, ...]:
     if isinstance(given.node, Scalar) and given.node.value is not None:
         return tuple(Scalar(given.place, part.strip()) for part in given.node.value.split(","))
     return (given.node,)
+
+
+def _check_mapping(config: Config, reader: _Reader, problems: Problems) -> None:
+    try:
+        config.outbox.mapping()
+    except MappingProblem as error:
+        place = reader.place(f"outbox.{error.key}") or Place(f"outbox.{error.key}")
+        if place not in problems:
+            problems.add(place, str(error))
 
 
 def _check_orders(config: Config, reader: _Reader, problems: Problems) -> None:

@@ -6,7 +6,7 @@ Durations are seconds here and `15s`, `5m`, `24h` in the file. A field of type `
 is positive; `Bounds` and `Pattern` narrow a type where a value would otherwise be accepted and fail later.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -22,6 +22,8 @@ from exporter.core.types import (
     WeeklyTime,
     Zone,
 )
+from exporter.outbox.mapping import Epoch, OutboxMapping
+from exporter.outbox.resolve import resolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,9 @@ class Pattern:
 
 # Identifiers are always quoted in our SQL, so capitals count. PostgreSQL cuts them after 63 bytes (NAMEDATALEN).
 _IDENTIFIER = Pattern(r"[A-Za-z_][A-Za-z0-9_$]{0,62}", "a plain identifier of at most 63 bytes")
+
+# Any name that PostgreSQL takes, of a table or column; it is always quoted.
+_NAME = Pattern(r"[^\x00-\x1f]{1,63}", "a name of at most 63 characters, without quotes around it")
 
 # Characters that an HTTP header carries unchanged: visible ASCII. A client library would quote others in its error.
 _TOKEN = Pattern(r"[!-~]+", "a token without spaces and special characters")
@@ -149,6 +154,57 @@ class DatabaseSettings:
     lock_timeout: Annotated[Seconds, Bounds(0.001, 3600)] = Seconds(0.5)
     timestamp_zone: Zone | None = None
     max_replay_lag: Annotated[Seconds, Bounds(0.001, 31_536_000)] = Seconds(60)
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxSettings:
+    """The table of the jobs and the meaning of its columns and values, where it is not the default one.
+
+    `profile` is the name of a known library's mapping; the other keys replace parts of it, or are the whole mapping.
+    Their meaning: `exporter.outbox.mapping.OutboxMapping`. Names are those of the catalogue, unquoted.
+    """
+
+    profile: str | None = None
+    table: Annotated[str, _NAME] | None = None
+    schema: Annotated[str, _IDENTIFIER] | None = None
+    id: tuple[Annotated[str, _NAME], ...] | None = None
+    created: Annotated[str, _NAME] | None = None
+    processed: Annotated[str, _NAME] | None = None
+    failed: Annotated[str, _NAME] | None = None
+    error: Annotated[str, _NAME] | None = None
+    due: Annotated[str, _NAME] | None = None
+    expires: Annotated[str, _NAME] | None = None
+    last_attempt: Annotated[str, _NAME] | None = None
+    epoch: Epoch | None = None
+    attempts: Annotated[str, _NAME] | None = None
+    max_attempts: Annotated[str, _NAME] | None = None
+    running: Annotated[str, _NAME] | None = None
+    deleted: Annotated[str, _NAME] | None = None
+    queue: Annotated[str, _NAME] | None = None
+    status: Annotated[str, _NAME] | None = None
+    status_pending: tuple[str, ...] | None = None
+    status_retrying: tuple[str, ...] | None = None
+    status_running: tuple[str, ...] | None = None
+    status_processed: tuple[str, ...] | None = None
+    status_failed: tuple[str, ...] | None = None
+    events_table: Annotated[str, _NAME] | None = None
+    events_job: tuple[Annotated[str, _NAME], ...] | None = None
+    events_type: Annotated[str, _NAME] | None = None
+    events_at: Annotated[str, _NAME] | None = None
+    events_queue: Annotated[str, _NAME] | None = None
+    events_created: tuple[str, ...] | None = None
+    events_processed: tuple[str, ...] | None = None
+    events_failed: tuple[str, ...] | None = None
+    queues_table: Annotated[str, _NAME] | None = None
+    queues_id: Annotated[str, _NAME] | None = None
+    queues_name: Annotated[str, _NAME] | None = None
+    is_removed_when_processed: bool | None = None
+    is_cancelled_below_max_attempts: bool | None = None
+
+    def mapping(self) -> OutboxMapping:
+        """What these keys mean. Raises: MappingProblem."""
+        given = {each.name: getattr(self, each.name) for each in fields(OutboxMapping)}
+        return resolve(self.profile, given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +319,7 @@ class Config:
     """The whole configuration. Without `application` the exporter samples the database alone."""
 
     database: DatabaseSettings = DatabaseSettings()
+    outbox: OutboxSettings = OutboxSettings()
     application: ApplicationSettings | None = None
     sampling: SamplingSettings = SamplingSettings()
     web: WebSettings = WebSettings()

@@ -24,6 +24,7 @@ from exporter.database.replay import ReplayTracker
 from exporter.database.round_trip import RoundTripTimer
 from exporter.database.session import Expected, Session
 from exporter.metrics.readings import DatabaseServer
+from exporter.outbox.mapping import DEFAULT, OutboxMapping
 
 Result = TypeVar("Result")
 Connection = psycopg.Connection[Any]
@@ -36,8 +37,9 @@ class DatabaseClient:
     where the server does not answer. Use from one thread at a time; `close` from any.
     """
 
-    def __init__(self, settings: DatabaseSettings) -> None:
-        self._settings = settings
+    def __init__(self, settings: DatabaseSettings, mapping: OutboxMapping = DEFAULT) -> None:
+        self.mapping = mapping
+        self._settings = replace(settings, schema=mapping.schema) if mapping.schema else settings
         self._deadline = Deadline()
         self._round_trip = RoundTripTimer()
         self._tracker = ReplayTracker()
@@ -104,7 +106,7 @@ class DatabaseClient:
                 _transaction_end(connection),
             ):
                 expected = Expected(reads in self._filtered, bitmap_scans)
-                session = Session(connection, settings, reads, self._tracker, expected)
+                session = Session(connection, settings, reads, self._tracker, expected, self.mapping)
                 if primary_only:
                     self._tracker.refuse_standby()
                 (self._filtered.add if session.is_filtered else self._filtered.discard)(reads)

@@ -12,8 +12,10 @@ from importlib import resources
 
 from psycopg import sql
 
+from exporter.database import relations
+from exporter.outbox.mapping import DEFAULT, OutboxMapping
+
 SECTIONS = ("Question", "Parameters", "Columns", "Index", "Source")
-TABLES = ("job_outbox", "idempotency_keys", "fsm_events")
 
 _SECTION = re.compile(r"^-- (?P<name>[A-Z][a-z]+): *(?P<text>.*)$")
 _PARAMETER = re.compile(r"%\((\w+)\)s")
@@ -31,9 +33,9 @@ class HeaderColumn:
 
 @dataclass(frozen=True, slots=True)
 class SqlStatement:
-    """One statement: `text` is its SQL, with placeholders `{table}` for the tables of the watched schema.
+    """One statement: `text` is its SQL, with the placeholders of `exporter.database.relations`.
 
-    Shape: `column_names` are those of `columns`; `tables` are the watched schema's tables that it reads.
+    Shape: `column_names` are those of `columns`; `placeholders` are those that it has.
     """
 
     name: str
@@ -41,18 +43,18 @@ class SqlStatement:
     parameters: tuple[HeaderColumn, ...]
     columns: tuple[HeaderColumn, ...]
     column_names: tuple[str, ...]
-    tables: tuple[str, ...]
+    placeholders: tuple[str, ...]
 
-    def compose(self, schema: str) -> sql.Composed:
+    def compose(self, schema: str, mapping: OutboxMapping = DEFAULT) -> sql.Composed:
         """The statement for the tables of `schema`, every name quoted."""
         # The text comes from this package's own files and from nowhere else.
-        return sql.SQL(self.text).format(**_tables(schema))
+        return sql.SQL(self.text).format(**relations.compose(mapping, schema))
 
     def with_literals(self, schema: str, parameters: Mapping[str, object]) -> bytes:
         """The statement with its parameters as literals, so that several of these can be sent in one message."""
         text = _PARAMETER.sub(r"{\1}", self.text).replace("%%", "%")
         values = {name: literal(value) for name, value in parameters.items()}
-        return sql.SQL(text).format(**_tables(schema), **values).as_string().encode()
+        return sql.SQL(text).format(**relations.compose(DEFAULT, schema), **values).as_string().encode()
 
 
 def literal(value: object) -> sql.Composable:
@@ -66,10 +68,6 @@ def literal(value: object) -> sql.Composable:
     quoted = value.replace("\\", "\\\\").replace("'", "''")
     # In the form that means the same with standard_conforming_strings on and off.
     return sql.SQL(f"E'{quoted}'" if "\\" in value else f"'{quoted}'")
-
-
-def _tables(schema: str) -> dict[str, sql.Identifier]:
-    return {table: sql.Identifier(schema, table) for table in TABLES}
 
 
 def parse(name: str, text: str) -> SqlStatement:
@@ -86,9 +84,9 @@ def parse(name: str, text: str) -> SqlStatement:
     # DBAs meet this comment in pg_stat_activity.
     statement = f"/* outbox-exporter: {name} */\n{_compact(body)}"
     columns = _entries(name, sections["Columns"])
-    tables = tuple(table for table in TABLES if f"{{{table}}}" in statement)
+    placeholders = tuple(each for each in (*relations.TABLES, *relations.RELATIONS) if f"{{{each}}}" in statement)
     names = tuple(column.name for column in columns)
-    return SqlStatement(name, statement, _entries(name, sections["Parameters"]), columns, names, tables)
+    return SqlStatement(name, statement, _entries(name, sections["Parameters"]), columns, names, placeholders)
 
 
 def _compact(body: list[str]) -> str:
@@ -122,13 +120,15 @@ def load(name: str) -> SqlStatement:
 
 
 @lru_cache(maxsize=64)
-def statement(name: str, schema: str, encoding: str = "utf-8", condition: str = "true") -> bytes:
+def statement(
+    name: str, schema: str, encoding: str = "utf-8", condition: str = "true", mapping: OutboxMapping = DEFAULT
+) -> bytes:
     """The statement in `sql/<name>.sql` for the tables of `schema`, as it is sent; `condition` must hold besides.
 
     `encoding` is the session's, by its name in Python. A name that cannot be written in it is no table's name there.
     Cached: composing takes longer than the rest of a fetch.
     """
-    comment, _, asked = load(name).compose(schema).as_string().partition("\n")
+    comment, _, asked = load(name).compose(schema, mapping).as_string().partition("\n")
     text = f"{comment}\nSELECT answer.* FROM (\n{asked}\n) AS answer WHERE {condition}"
     return text.encode(encoding, "replace")
 

@@ -10,11 +10,12 @@ import psycopg
 
 from exporter.config.settings import DatabaseSettings
 from exporter.core.errors import SampleError, TooSlow
-from exporter.database import proof, queries, text, visibility
+from exporter.database import proof, queries, relations, text, visibility
 from exporter.database.deadline import CLIENT_GRACE
 from exporter.database.error_mapping import mapped_errors
 from exporter.database.replay import Replay, ReplayTracker, address
 from exporter.metrics.readings import ServerStart
+from exporter.outbox.mapping import DEFAULT, OutboxMapping
 
 Row = TypeVar("Row")
 _Answer: TypeAlias = list[tuple[Any, ...]]
@@ -41,7 +42,8 @@ class Expected(NamedTuple):
 class Session:
     """One sample's transaction: read-only, and proved to see every row of the tables in `reads`.
 
-    `tracker` remembers which server answered and how old its rows are. `is_filtered` is whether row security applies.
+    `mapping` is that of the jobs. `tracker` remembers which server answered and how old its rows are. `is_filtered` is
+    whether row security applies.
     `now` is the start of the transaction by the database's clock, Unix seconds: `now()` inside every statement.
     `rows` is how many rows the statements read, as noted by `note_rows`.
     All statements together may take `statement_timeout`. The caller ends the transaction.
@@ -49,18 +51,20 @@ class Session:
     SchemaMismatch, PermissionDenied or RowsHidden with the statement that grants what is missing.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what a transaction depends on
         self,
         connection: "psycopg.Connection[Any]",
         settings: DatabaseSettings,
         reads: tuple[visibility.Table, ...] = (),
         tracker: ReplayTracker | None = None,
         expected: Expected | None = None,
+        mapping: OutboxMapping = DEFAULT,
     ) -> None:
         expected = expected or Expected()
         self._connection = connection
         self._tracker = tracker or ReplayTracker()
         self.schema = settings.schema
+        self.mapping = mapping
         self._ends = time.monotonic() + settings.statement_timeout
         self._current_timeout: float = settings.statement_timeout
         self._prefers_bitmap_scans = expected.bitmap_scans
@@ -102,7 +106,7 @@ class Session:
             cursor.execute(self._statement(name), parameters, prepare=False)
             answer = text.rows(cursor)
         # A partitioned table may be read, and locked, in part.
-        self._locked |= self._unpartitioned.intersection(queries.load(name).tables)
+        self._locked |= self._unpartitioned.intersection(self._tables(name))
         return [row(*values) for values in answer]
 
     def fetch_one(self, name: str, row: type[Row], **parameters: object) -> Row:
@@ -138,9 +142,12 @@ class Session:
             self._connection.execute(b"EXPLAIN " + self._statement(name), nothing, prepare=False)
 
     def _statement(self, name: str) -> bytes:
-        tables = tuple(table for table in queries.load(name).tables if table not in self._locked)
+        tables = tuple(table for table in self._tables(name) if table not in self._locked)
         condition = f"{self._condition} AND {proof.of_tables(self.schema, tables, self._unpartitioned)}"
-        return queries.statement(name, self.schema, self._encoding, condition)
+        return queries.statement(name, self.schema, self._encoding, condition, self.mapping)
+
+    def _tables(self, name: str) -> tuple[str, ...]:
+        return relations.tables(self.mapping, queries.load(name).placeholders)
 
     def _plan_of_all_rows(self, reads: tuple[visibility.Table, ...]) -> _Answer:
         with mapped_errors("plan: ", self._encoding), self._connection.cursor() as cursor:

@@ -31,10 +31,14 @@ _EXPECTED = "expected timestamptz for a time, an integer for attempts, text for 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table that a collector reads, and the columns of it that it needs: no more is ever asked for."""
+    """A table that a collector reads, and the columns of it that it needs: no more is ever asked for.
+
+    Shape: `kinds` has the kind of each column, as in `KINDS`; empty for the columns that are named there.
+    """
 
     name: str
     columns: tuple[str, ...]
+    kinds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +64,23 @@ class TableVisibility:
 
 def question(schema: str, reads: Iterable[Table], zone: str | None = None) -> Mapping[str, object]:
     """The parameters of sql/visibility.sql for these tables; `zone` says how columns of type timestamp are read."""
-    pairs = [(column, table.name) for table in reads for column in table.columns]
+    columns = [
+        (column, table.name, kind)
+        for table in reads
+        for column, kind in zip(table.columns, table.kinds or map(_kind, table.columns), strict=True)
+    ]
     return {
         "schema": schema,
         "tables": [table.name for table in reads],
-        "columns": [column for column, _ in pairs],
-        "column_tables": [table for _, table in pairs],
-        "column_kinds": [KINDS.get(column, "") for column, _ in pairs],
+        "columns": [column for column, _, _ in columns],
+        "column_tables": [table for _, table, _ in columns],
+        "column_kinds": [kind for _, _, kind in columns],
         "zone": zone or "",
     }
+
+
+def _kind(column: str) -> str:
+    return KINDS.get(column, "")
 
 
 def check_access(role: str, answers: Iterable[TableVisibility]) -> None:

@@ -121,6 +121,15 @@ HEAD_BLOCKED_JOBS = _backlog.gauge(
     "Failing and exhausted jobs among the oldest 100 pending. At 100 no job behind them is processed.",
     critical=True,
 )
+SCHEDULED_JOBS = _backlog.gauge(
+    "outbox_scheduled_jobs",
+    "Jobs that are not due yet, retries that wait for their time included. They are no backlog. Absent where jobs have "
+    "no such time.",
+)
+RUNNING_JOBS = _backlog.gauge(
+    "outbox_running_jobs",
+    "Jobs that a worker has taken and not finished. They are no backlog. Absent where the rows do not tell.",
+)
 QUEUE_PENDING_JOBS = _backlog.gauge(
     "outbox_queue_pending_jobs", "Pending jobs by queue, a breakdown of the backlog.", "queue"
 )

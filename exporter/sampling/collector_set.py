@@ -19,7 +19,8 @@ from exporter.collectors.throughput import ThroughputCollector
 from exporter.config.settings import ApplicationSettings, Config
 from exporter.database import DatabaseClient
 from exporter.database.indexes import IndexCatalogue
-from exporter.metrics.catalogue import CRITICAL_COLLECTORS
+from exporter.metrics.availability import collectors
+from exporter.metrics.catalogue import CRITICAL_COLLECTORS, CollectorName
 from exporter.metrics.label_limit import LabelLimit
 from exporter.metrics.snapshot import CollectorTarget, SnapshotStore
 from exporter.migration.maintenance import MaintenanceFile
@@ -53,7 +54,8 @@ class CollectorSet:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self.database = DatabaseClient(config.database)
+        self.mapping = config.outbox.mapping()
+        self.database = DatabaseClient(config.database, self.mapping)
         self._application = _application_collector(config.application) if config.application else None
         self.index_catalogue = IndexCatalogue()
         shared = self.database, self.index_catalogue
@@ -62,13 +64,15 @@ class CollectorSet:
         conservation = Conservation()
         completions = Completions(self.labels.queues, conservation)
         # Collectors that are due together run in this order.
-        self.database_collectors: tuple[DatabaseCollector, ...] = (
+        database_collectors: tuple[DatabaseCollector, ...] = (
             BacklogCollector(*shared, config.sampling, self.labels.queues, completions),
             ThroughputCollector(*shared, completions),
             LastHourCollector(*shared, config.sampling, self.labels.queues, conservation),
             events,
             IdempotencyCollector(*shared),
         )
+        self._wanted = collectors(self.mapping)
+        self.database_collectors = tuple(each for each in database_collectors if each.name in self._wanted)
         self._entries = tuple(self._make_entries())
         self.store = SnapshotStore((entry.state for entry in self._entries), config.sampling.interval)
 
@@ -100,9 +104,10 @@ class CollectorSet:
             interval,
         )
         yield from (entry for entry in entries if not entry.critical)
-        yield ScheduledCollector(
-            MigrationCollector(self.database), CollectorTarget.CATALOGUE, MIGRATION_INTERVALS * interval
-        )
+        if CollectorName.MIGRATION in self._wanted:
+            yield ScheduledCollector(
+                MigrationCollector(self.database), CollectorTarget.CATALOGUE, MIGRATION_INTERVALS * interval
+            )
         yield ScheduledCollector(TablesCollector(self.database), CollectorTarget.CATALOGUE, TABLES_INTERVALS * interval)
         if self._application:
             yield ScheduledCollector(self._application, CollectorTarget.APPLICATION, interval)

@@ -29,8 +29,7 @@ FROM (
         min(pending.created_at) FILTER (WHERE pending.created_at > to_timestamp(0)) AS oldest
     FROM (
         SELECT queue_name::text COLLATE "C" AS queue, attempts, created_at
-        FROM {job_outbox}
-        WHERE processed_at IS NULL
+        FROM {pending_jobs}
         -- The planner sees the value and drops the keys that are always null: one order remains, or none.
         ORDER BY
             CASE WHEN %(which)s::text = 'oldest' THEN created_at END,

@@ -35,8 +35,7 @@ WITH pending AS MATERIALIZED (
         attempts,
         created_at,
         row_number() OVER (ORDER BY created_at) AS place
-    FROM {job_outbox}
-    WHERE processed_at IS NULL
+    FROM {pending_jobs}
     ORDER BY created_at
     LIMIT %(count_limit)s::bigint
 )
@@ -106,9 +105,8 @@ CROSS JOIN (
         SELECT queue, string_agg(id, chr(31)) AS ids
         FROM (
             SELECT outbox_id::text AS id, queue_name::text COLLATE "C" AS queue
-            FROM {job_outbox}
-            WHERE processed_at IS NULL
-                AND created_at >= to_timestamp(%(since)s::double precision)
+            FROM {pending_jobs}
+            WHERE created_at >= to_timestamp(%(since)s::double precision)
                 -- Otherwise all are listed above, and nothing is read here.
                 AND (
                     %(lists_recent)s::boolean OR (SELECT count(*) FROM pending) >= %(count_limit)s::bigint

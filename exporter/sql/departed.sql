@@ -13,5 +13,5 @@ SELECT
     outbox_id::text AS id,
     extract(epoch FROM created_at::timestamptz)::double precision AS created_at,
     extract(epoch FROM processed_at::timestamptz)::double precision AS processed_at
-FROM {job_outbox}
+FROM {all_jobs}
 WHERE outbox_id = ANY (%(ids)s)

@@ -41,8 +41,7 @@ SELECT
     count(*) FILTER (WHERE queue IS NULL OR created_at IS NULL OR attempts IS NULL) AS nulls
 FROM (
     SELECT queue_name::text COLLATE "C" AS queue, attempts, created_at, last_attempt_at
-    FROM {job_outbox}
-    WHERE processed_at IS NULL
+    FROM {failing_jobs}
     LIMIT %(count_limit)s::bigint
 ) AS pending
 GROUP BY GROUPING SETS ((queue), ())

@@ -23,7 +23,7 @@ FROM (
         created_at >= to_timestamp(%(created_since)s::double precision)
             AND created_at <= now()
             AND created_at > processed_at + make_interval(secs => %(behind)s::double precision) AS is_backdated
-    FROM {job_outbox}
+    FROM {processed_jobs}
     WHERE processed_at >= now() - make_interval(secs => %(reach)s::double precision)
         AND processed_at < now() - make_interval(secs => %(behind)s::double precision)
 ) AS jobs

@@ -41,7 +41,7 @@ FROM (
         processed_at::timestamptz AS processed_at,
         processed_at::timestamptz - to_timestamp(%(since)s::double precision) AS later,
         processed_at < to_timestamp(%(until)s::double precision) AS is_settled
-    FROM {job_outbox}
+    FROM {processed_jobs}
     WHERE processed_at >= to_timestamp(%(since)s::double precision)
       AND processed_at <= to_timestamp(%(latest)s::double precision)
 ) AS jobs

@@ -70,11 +70,16 @@ LEFT JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = wanted.table_n
 LEFT JOIN LATERAL (
     SELECT
         array_agg(col.name) AS found,
-        array_agg(col.name) FILTER (WHERE NOT has_column_privilege(c.oid, col.attnum, 'SELECT')) AS unreadable,
+        array_agg(quote_ident(col.name)) FILTER (
+            WHERE NOT has_column_privilege(c.oid, col.attnum, 'SELECT')
+        ) AS unreadable,
         array_agg(col.name || ' ' || format_type(col.atttypid, col.atttypmod)) FILTER (
             WHERE NOT CASE col.kind
                 WHEN 'time' THEN col.base IN ('timestamptz'::regtype, 'timestamp'::regtype)
                 WHEN 'integer' THEN col.base IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)
+                WHEN 'number' THEN col.base IN (
+                    'int4'::regtype, 'int8'::regtype, 'numeric'::regtype, 'float8'::regtype
+                )
                 WHEN 'text' THEN col.category IN ('S', 'E') OR col.base IN (
                     'text'::regtype, 'varchar'::regtype, 'bpchar'::regtype, 'name'::regtype,
                     'int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'uuid'::regtype
@@ -83,7 +88,9 @@ LEFT JOIN LATERAL (
                 ELSE true
             END
         ) AS unfit,
-        array_agg(col.name) FILTER (WHERE col.kind = 'time' AND col.base = 'timestamp'::regtype) AS zoneless,
+        array_agg(quote_ident(col.name)) FILTER (
+            WHERE col.kind = 'time' AND col.base = 'timestamp'::regtype
+        ) AS zoneless,
         array_agg(wanted.table_name || '.' || col.name) FILTER (WHERE NOT col.attnotnull) AS nullable
     FROM (
         SELECT

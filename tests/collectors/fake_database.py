@@ -12,6 +12,7 @@ from exporter.database import DatabaseClient, Session
 from exporter.database.indexes import IndexCatalogue, IndexRow
 from exporter.database.visibility import Table
 from exporter.metrics.readings import DatabaseServer, Reading
+from exporter.outbox.mapping import DEFAULT
 
 NOW = 1_700_000_000.0
 
@@ -25,6 +26,7 @@ class FakeSession(Session):
         self.bitmap_scans: list[bool] = []
         self.now = NOW
         self.schema = "public"
+        self.mapping = DEFAULT
         self.rows = 0
         self._standby = standby
 
@@ -53,6 +55,7 @@ class FakeClient(DatabaseClient):
     """Samples with the prepared session, or fails."""
 
     def __init__(self, session: FakeSession | None = None, error: SampleError | None = None) -> None:
+        self.mapping = DEFAULT
         self.session = session or FakeSession({})
         self.error = error
         self.sampled: list[tuple[tuple[Table, ...], bool]] = []

@@ -17,7 +17,7 @@ from exporter.core.types import Seconds, Url
 from exporter.metrics.readings import CollectorOutcome
 from tests.application.samples import DIALECTS, DOCUMENTED
 from tests.collectors.application_helpers import BATCH_PATH, values
-from tests.requirements import missing, require_program
+from tests.node import node_with_packages
 
 SERVER = Path(__file__).parent.parent / "trpc"
 # For operations that take a fraction of a second on an idle machine.
@@ -28,13 +28,7 @@ WRONG_URL = "check application.url, it ends where /metrics.<procedure> begins"
 @pytest.fixture(scope="module")
 def node() -> Path:
     """Node with the server's packages beside it, exactly those of the lock file."""
-    program, npm = require_program("node"), require_program("npm")
-    installed = SERVER / "node_modules" / ".package-lock.json"
-    if not installed.exists() or installed.stat().st_mtime < (SERVER / "package-lock.json").stat().st_mtime:
-        done = subprocess.run([npm, "ci"], cwd=SERVER, capture_output=True, text=True, timeout=120, check=False)
-        if done.returncode:
-            missing("@trpc/server", f"npm ci in tests/trpc: {done.stderr.strip()}")
-    return program
+    return node_with_packages(SERVER)
 
 
 @contextmanager

@@ -6,10 +6,12 @@ import pytest
 
 from exporter.collectors.database import DatabaseCollector
 from exporter.core.errors import Locked, Reason, Stale
-from exporter.database import Session, indexes
+from exporter.database import DatabaseClient, Session, indexes
+from exporter.database.indexes import IndexCatalogue
 from exporter.database.visibility import Table
 from exporter.metrics import catalogue
 from exporter.metrics.readings import CollectorOutcome, DatabaseServer, Reading
+from exporter.outbox.mapping import DEFAULT
 from tests.collectors.fake_database import FakeClient, FakeIndexes, FakeSession
 
 READING = Reading(catalogue.HEAD_BLOCKED_JOBS, 7)
@@ -19,10 +21,11 @@ class Counting(DatabaseCollector):
     """Reads one number and notes three rows."""
 
     name = "counting"
-    reads = (Table("job_outbox", ("created_at",)),)
     statements = ()
-    index = indexes.PENDING
     bitmap_scans = True
+
+    def __init__(self, database: DatabaseClient, index_catalogue: IndexCatalogue) -> None:
+        super().__init__(database, index_catalogue, (Table("job_outbox", ("created_at",)),), indexes.pending(DEFAULT))
 
     def read(self, session: Session) -> Iterable[Reading]:
         session.note_rows(3)

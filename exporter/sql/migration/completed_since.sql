@@ -8,6 +8,6 @@
 -- Index: idx_job_outbox_cleanup (processed_at) WHERE processed_at IS NOT NULL, its last entry
 -- Source: migrations reference, "Partial Rollback": the processor is stopped
 SELECT extract(epoch FROM max(processed_at)::timestamptz)::double precision AS last
-FROM {job_outbox}
+FROM {processed_jobs}
 WHERE processed_at > to_timestamp(%(since)s::double precision)
   AND processed_at <= to_timestamp(%(latest)s::double precision)

@@ -1,0 +1,1 @@
+"""Real libraries, each with the life of an outbox."""

@@ -1,0 +1,160 @@
+"""What is published of a real library's outbox is true: at fifty random moments of its life."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from exporter.config.settings import Config, DatabaseSettings, OutboxSettings, SamplingSettings
+from exporter.core.types import Seconds, Secret
+from exporter.metrics.readings import Distribution
+from exporter.sampling.collector_set import CollectorSet
+from tests.outbox.lives.bullmq import Life as BullmqLife
+from tests.outbox.lives.chancy import ChancyLife
+from tests.outbox.lives.django_outbox_pattern import DjangoOutboxPatternLife
+from tests.outbox.lives.graphile_worker import Life as GraphileWorkerLife
+from tests.outbox.lives.life import Life, Truth
+from tests.outbox.lives.pg_boss import Life as PgBossLife
+from tests.outbox.lives.pg_transactional_outbox import Life as PgTransactionalOutboxLife
+from tests.outbox.lives.pgqueuer import DeletingPgqueuerLife, PgqueuerLife
+from tests.outbox.lives.procrastinate import ProcrastinateLife
+from tests.postgres import temporary
+
+LIVES = (
+    ProcrastinateLife,
+    PgqueuerLife,
+    DeletingPgqueuerLife,
+    ChancyLife,
+    DjangoOutboxPatternLife,
+    PgBossLife,
+    GraphileWorkerLife,
+    PgTransactionalOutboxLife,
+    BullmqLife,
+)
+QUEUES = ("mail", "pdf")
+Published = Mapping[tuple[str, tuple[str, ...]], float]
+
+pytestmark = pytest.mark.timeout(300)
+
+
+class Monitored:
+    """A life, and the exporter beside it."""
+
+    def __init__(self, life: Life, dsn: str) -> None:
+        self.life = life
+        config = Config(
+            database=DatabaseSettings(dsn=Secret(dsn), statement_timeout=Seconds(30)),
+            outbox=OutboxSettings(profile=life.profile),
+            sampling=SamplingSettings(),
+        )
+        self._collectors = CollectorSet(config)
+        self._collectors.database.open()
+
+    def close(self) -> None:
+        """Close the exporter's connection; the life ends before."""
+        self.life.close()
+        self._collectors.database.close()
+
+    def sample(self) -> Published:
+        """Every value after one more run of every collector of rows; each has to succeed."""
+        found: dict[tuple[str, tuple[str, ...]], float] = {}
+        for collector in self._collectors.database_collectors:
+            for each in collector.collect().readings:
+                value = sum(each.counts) if isinstance(each, Distribution) else each.value
+                found[each.metric.name, each.labels] = value
+        return found
+
+
+def steps(rng: random.Random) -> list[str]:
+    """Fifty steps of a life, each kind at least twice."""
+    kinds = ["succeed", "fail", "retry_later", "schedule", "run", "run", "run", "crash", "cancel", "prune"]
+    chosen = [*kinds, *kinds, *rng.choices(["succeed", "fail", "schedule", "run"], (5, 2, 1, 5), k=30)]
+    rng.shuffle(chosen)
+    return ["succeed", *chosen[:49]]
+
+
+def take(life: Life, step: str, rng: random.Random) -> None:
+    """One step."""
+    queue = rng.choice(QUEUES)
+    match step:
+        case "succeed" | "fail" | "retry_later":
+            life.enqueue(queue, step)
+        case "schedule":
+            life.schedule(queue)
+        case "run":
+            life.run(rng.randint(1, 4))
+        case "crash":
+            life.crash(queue)
+        case "cancel":
+            life.cancel()
+        case _:
+            life.prune()
+
+
+def check(found: Published, truth: Truth, *, may_be_pruned: bool) -> None:
+    """Every value is the truth; what the library cannot tell is absent."""
+    states = {state: found.get(("outbox_pending_jobs", (state,))) for state in ("waiting", "failing", "exhausted")}
+    assert states == {"waiting": truth.waiting, "failing": truth.failing, "exhausted": truth.exhausted}
+    for name, value in (("outbox_scheduled_jobs", truth.scheduled), ("outbox_running_jobs", truth.running)):
+        assert found.get((name, ())) in {value, None}, name
+    for state, oldest in (("waiting", truth.oldest_waiting), ("failing", truth.oldest_failing)):
+        assert found.get(("outbox_oldest_pending_timestamp_seconds", (state,))) == close(oldest), state
+    assert by_queue(found, "outbox_queue_pending_jobs") == truth.by_queue
+    if ("outbox_last_hour_processed_jobs", ()) in found or not may_be_pruned:
+        assert found.get(("outbox_last_hour_processed_jobs", ())) == truth.processed_last_hour
+        assert found.get(("outbox_last_hour_processing_time_avg_seconds", ("processed",))) == close(truth.seconds_avg)
+        assert by_queue(found, "outbox_queue_last_hour_processed_jobs") == (truth.processed_by_queue or {})
+        assert found.get(("outbox_last_hour_failure_ratio", ())) == close(ratio(truth))
+    assert found.get(("outbox_oldest_processed_timestamp_seconds", ())) == close(truth.oldest_processed)
+
+
+def ratio(truth: Truth) -> float | None:
+    """Failing jobs by all that were tried in the last hour."""
+    if truth.failing_last_hour is None or truth.processed_last_hour is None:
+        return None
+    tried = truth.failing_last_hour + truth.processed_last_hour
+    return truth.failing_last_hour / tried if tried else None
+
+
+def close(value: float | None) -> Any:
+    """Equal to the millisecond, in which JavaScript counts."""
+    return None if value is None else pytest.approx(value, abs=1.1e-3, rel=0)
+
+
+def by_queue(found: Published, name: str) -> dict[str, float]:
+    """The values of a metric by queue."""
+    return {labels[0]: value for (each, labels), value in found.items() if each == name}
+
+
+@pytest.fixture
+def monitored(request: Any, embedded: Any) -> Iterator[Monitored]:
+    with temporary(embedded) as database:
+        life = request.param(database.dsn())
+        life.truth()  # its tables are there
+        monitored = Monitored(life, database.dsn())
+        try:
+            yield monitored
+        finally:
+            monitored.close()
+
+
+@pytest.mark.parametrize("monitored", LIVES, indirect=True, ids=lambda life: life.profile)
+def test_every_value_is_true(monitored):
+    """After each step of a life: enqueued, run, failed, retried, exhausted, scheduled, cancelled, pruned, crashed."""
+    rng = random.Random(24)
+    has_pruned = False
+    taken: Counter[str] = Counter()
+    check(monitored.sample(), monitored.life.truth(), may_be_pruned=False)
+    for number, step in enumerate(steps(rng)):
+        take(monitored.life, step, rng)
+        taken[step] += 1
+        has_pruned |= step in {"prune", "cancel"}
+        truth = monitored.life.truth()
+        try:
+            check(monitored.sample(), truth, may_be_pruned=has_pruned)
+        except AssertionError as error:
+            raise AssertionError(f"step {number}, {step}, after {dict(taken)}: {truth}") from error
