@@ -13,7 +13,6 @@ from exporter.config.settings import Config, DatabaseSettings, OutboxSettings, S
 from exporter.core.types import Seconds, Secret
 from exporter.metrics.readings import Distribution
 from exporter.sampling.collector_set import CollectorSet
-from tests.postgres import temporary
 from tests.outbox.lives.bullmq import Life as BullmqLife
 from tests.outbox.lives.graphile_worker import Life as GraphileWorkerLife
 from tests.outbox.lives.life import Life, Truth
@@ -21,6 +20,7 @@ from tests.outbox.lives.pg_boss import Life as PgBossLife
 from tests.outbox.lives.pg_transactional_outbox import Life as PgTransactionalOutboxLife
 from tests.outbox.lives.pgqueuer import PgqueuerLife
 from tests.outbox.lives.procrastinate import ProcrastinateLife
+from tests.postgres import temporary
 
 LIVES = (ProcrastinateLife, PgqueuerLife, PgBossLife, GraphileWorkerLife, PgTransactionalOutboxLife, BullmqLife)
 QUEUES = ("mail", "pdf")
