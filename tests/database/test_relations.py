@@ -225,7 +225,7 @@ def test_indexes_of_single_statuses_serve(temporarily):
 
 
 def test_a_table_of_queues(temporarily):
-    """Its names are those of the queues. No job counts twice where an id has two of them, or is left out without one."""
+    """Its names are those of the queues. No job counts twice where an id has two, or is left out without one."""
     temporarily.execute("CREATE TABLE topics (id text, name text)")
     temporarily.execute("INSERT INTO topics VALUES ('1', 'mail'), ('1', 'post')")
     temporarily.execute("INSERT INTO jobs (id, topic, status, \"limit\") VALUES (1, 1, 'new', 9), (2, 2, 'new', 9)")
