@@ -19,7 +19,7 @@
 --   still being built, or whose building failed, is none; so is one without order (hash, BRIN). pg_stats tells nothing
 --   to a role that is let in by a policy: for it there are as many entities as the table they refer to has rows.
 --   What a partitioned table or index holds is in its partitions; autovacuum never analyses the parent ("Routine
---   Vacuuming"). PostgreSQL 18's release notes, "Allow skip scans of btree indexes".
+--   Vacuuming"). pg-boss has indexes of its partitions that the whole does not have. PostgreSQL 18's release notes, "Allow skip scans of btree indexes".
 SELECT
     c.relname::text AS table_name,
     ARRAY(
@@ -60,13 +60,28 @@ SELECT
     current_setting('server_version_num')::integer >= 180000 AS skips
 FROM pg_namespace AS n
 JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = ANY (%(tables)s::text[])
-LEFT JOIN (
-    pg_index AS i
-    JOIN pg_class AS x ON x.oid = i.indexrelid
+LEFT JOIN LATERAL (
+    SELECT own.indexrelid
+    FROM pg_index AS own
+    JOIN pg_class AS x ON x.oid = own.indexrelid
     JOIN pg_am AS m ON m.oid = x.relam AND m.amname = 'btree'
-) ON i.indrelid = c.oid AND i.indisvalid AND i.indisready AND i.indislive
+    WHERE own.indrelid = c.oid AND own.indisvalid AND own.indisready AND own.indislive
+    UNION ALL
+    -- One that the whole does not have, but each partition, stands for all of them.
+    SELECT min(own.indexrelid)
+    FROM pg_partition_tree(c.oid) AS part
+    JOIN pg_index AS own ON own.indrelid = part.relid AND own.indisvalid AND own.indisready AND own.indislive
+    JOIN pg_class AS x ON x.oid = own.indexrelid AND NOT x.relispartition
+    JOIN pg_am AS m ON m.oid = x.relam AND m.amname = 'btree'
+    WHERE c.relkind = 'p' AND part.isleaf
+    GROUP BY substring(pg_get_indexdef(own.indexrelid) FROM ' USING .*')
+    HAVING count(DISTINCT own.indrelid) = (
+        SELECT count(*) FROM pg_partition_tree(c.oid) AS leaf WHERE leaf.isleaf
+    )
+) AS usable ON true
+LEFT JOIN pg_index AS i ON i.indexrelid = usable.indexrelid
 LEFT JOIN pg_attribute AS entity
-    ON entity.attrelid = c.oid AND entity.attname = 'entity_id' AND entity.attnum > 0 AND NOT entity.attisdropped
+    ON entity.attrelid = i.indrelid AND entity.attname = 'entity_id' AND entity.attnum > 0 AND NOT entity.attisdropped
 CROSS JOIN LATERAL (
     SELECT
         coalesce(sum(pg_relation_size(file.oid)) FILTER (WHERE NOT file.is_index), 0) AS in_table,

@@ -91,6 +91,20 @@ def test_its_indexes_are_found(database: Database):
         assert index.found_in(seen(database, index.table)), index.definition
 
 
+def test_an_index_that_each_partition_has_of_its_own_is_found(embedded_database: Database):
+    """As in pg-boss, whose indexes are not attached to one of the whole; one partition without it is one too many."""
+    partition(embedded_database, "job_outbox")
+    unprocessed = next(index for index in helpful(DEFAULT) if index.table == "job_outbox")
+    embedded_database.execute("DROP INDEX idx_job_outbox_unprocessed")
+    assert not unprocessed.found_in(seen(embedded_database, "job_outbox"))
+    for place in ("0", "1", "2", "3", "rest"):
+        assert not unprocessed.found_in(seen(embedded_database, "job_outbox"))
+        embedded_database.execute(
+            f"CREATE INDEX unprocessed_{place} ON job_outbox_{place} (created_at) WHERE processed_at IS NULL"
+        )
+    assert unprocessed.found_in(seen(embedded_database, "job_outbox"))
+
+
 def test_its_size_is_that_of_its_partitions(cluster: Cluster):
     """The parent is not analysed: its own numbers are -1 rows and no page, and no plan may rest on these."""
     with postgres.cloned(cluster, Schema.DEPLOYED) as database:

@@ -225,3 +225,32 @@ def test_states(connection, seed):
         since.total_seconds() == max(rows[number].made, (mapping.due and rows[number].due) or -1e9)
         for number, since in waiting_since.items()
     )
+
+
+@pytest.fixture
+def temporarily(connection) -> Iterator[psycopg.Connection]:
+    """The connection; what is done with it is undone."""
+    with connection.transaction(force_rollback=True):
+        connection.execute("TRUNCATE jobs")
+        yield connection
+
+
+def test_indexes_of_single_statuses_serve(temporarily):
+    """Where each value that means pending has an index that is partial to it, as those of BullMQ have."""
+    for status in ("new", "queued", "retry"):
+        temporarily.execute(f"CREATE INDEX of_{status} ON jobs (made) WHERE status = '{status}'")
+    temporarily.execute("SET LOCAL enable_seqscan = off")
+    pending = relations.compose(EVERYTHING, "public")["pending_jobs"].as_string()
+    plan = "\n".join(line for (line,) in temporarily.execute(f"EXPLAIN SELECT * FROM {pending}"))
+    assert [name for name in ("of_new", "of_queued", "of_retry") if name in plan] == ["of_new", "of_queued", "of_retry"]
+
+
+def test_a_table_of_queues(temporarily):
+    """Its names are those of the queues. No job counts twice where an id has two, or is left out without one."""
+    temporarily.execute("CREATE TABLE topics (id text, name text)")
+    temporarily.execute("INSERT INTO topics VALUES ('1', 'mail'), ('1', 'post')")
+    temporarily.execute("INSERT INTO jobs (id, topic, status, \"limit\") VALUES (1, 1, 'new', 9), (2, 2, 'new', 9)")
+    mapping = replace(EVERYTHING, queues_table="topics", queues_id="id", queues_name="name")
+    pending = relations.compose(mapping, "public")["pending_jobs"].as_string()
+    found = temporarily.execute(f"SELECT outbox_id, queue_name FROM {pending} ORDER BY 1").fetchall()
+    assert found == [(1, "mail"), (2, None)]
