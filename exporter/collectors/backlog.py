@@ -13,6 +13,7 @@ from exporter.config.settings import SamplingSettings
 from exporter.database import DatabaseClient, Session, indexes, relations
 from exporter.database.indexes import IndexCatalogue
 from exporter.metrics import catalogue
+from exporter.metrics.availability import unknown_states
 from exporter.metrics.catalogue import Metric
 from exporter.metrics.label_limit import LabelLimit
 from exporter.metrics.odd_rows import MAX_CLOCK_LEAD
@@ -92,8 +93,8 @@ class PendingGroup:
 class BacklogCollector(DatabaseCollector):
     """Pending jobs by state and by queue, and the indexes of the outbox that are missing.
 
-    Shape: all three states always; ages and queues only where there are jobs. An empty outbox has backlog 0 and no
-    oldest job, as has a state whose jobs have no believable time.
+    Shape: every state that the mapping tells, always; ages and queues only where there are jobs. An empty outbox has
+    backlog 0 and no oldest job, as has a state whose jobs have no believable time.
     Source: sql/backlog_head.sql; sql/backlog.sql for a long backlog.
     """
 
@@ -112,8 +113,11 @@ class BacklogCollector(DatabaseCollector):
         reads = relations.reads(mapping, "pending_jobs", "processed_jobs", "other_jobs", "all_jobs")
         super().__init__(database, index_catalogue, reads, indexes.pending(mapping))
         self._mapping = mapping
-        # Where the jobs themselves tell, an attempt more or less does not.
-        self._exhausted_attempts = math.inf if mapping.has_exhausted else settings.exhausted_attempts
+        unknown = unknown_states(mapping)
+        self._states = tuple(state for state in catalogue.STATES if state not in unknown)
+        # Where the jobs themselves tell, or nothing does, an attempt more or less does not.
+        is_counted = not mapping.has_exhausted and "exhausted" not in unknown
+        self._exhausted_attempts = settings.exhausted_attempts if is_counted else math.inf
         self._settings = settings
         self._completions = completions
         # Of the latest sample, where jobs may leave the backlog without being processed or removed.
@@ -154,7 +158,7 @@ class BacklogCollector(DatabaseCollector):
         readings = (
             Reading(catalogue.PENDING_TRUNCATED, is_truncated),
             Reading(catalogue.HEAD_BLOCKED_JOBS, head.blocked),
-            *by_state(groups),
+            *by_state(groups, self._states),
             *by_queue(groups, self._queues),
             *not_pending(others),
             *self._advice(session),
@@ -285,10 +289,10 @@ def without(groups: Iterable[PendingGroup], newest: Iterable[PendingGroup]) -> l
     return [group for group in left if group.jobs]
 
 
-def by_state(groups: Iterable[PendingGroup]) -> Iterator[Reading]:
-    """Jobs and oldest job of each state."""
+def by_state(groups: Iterable[PendingGroup], states: Iterable[str] = catalogue.STATES) -> Iterator[Reading]:
+    """Jobs and oldest job of each of these states."""
     groups = tuple(groups)
-    for state in catalogue.STATES:
+    for state in states:
         mine = [group for group in groups if group.state == state]
         yield Reading(catalogue.PENDING_JOBS, sum(group.jobs for group in mine), (state,))
         yield from _oldest(catalogue.OLDEST_PENDING, mine, state)

@@ -171,6 +171,7 @@ class OutboxSettings:
     created: Annotated[str, _NAME] | None = None
     processed: Annotated[str, _NAME] | None = None
     failed: Annotated[str, _NAME] | None = None
+    error: Annotated[str, _NAME] | None = None
     due: Annotated[str, _NAME] | None = None
     expires: Annotated[str, _NAME] | None = None
     last_attempt: Annotated[str, _NAME] | None = None

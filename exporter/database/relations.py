@@ -18,6 +18,8 @@ TABLES = (JOBS, "idempotency_keys", "fsm_events")
 
 _Part = sql.Composable
 _NULL = sql.SQL("NULL")
+# The columns of a table of queues, as a join renames them.
+_QUEUE_ID, _QUEUE_NAME = "outbox_queue_id", "outbox_queue_name"
 _PER_SECOND = {"seconds": "1", "milliseconds": "1000", "microseconds": "1000000"}
 
 
@@ -53,8 +55,8 @@ def job_columns(mapping: OutboxMapping) -> tuple[str, ...]:
     """The columns of the table of jobs that have a meaning, each once."""
     m = mapping
     columns = (
-        *m.id, m.queue, m.attempts, m.created, m.processed, m.last_attempt, m.status, m.running, m.failed, m.due,
-        m.expires, _limit(m), m.deleted,
+        *m.id, m.queue, m.attempts, m.created, m.processed, m.last_attempt, m.status, m.running, m.failed, m.error,
+        m.due, m.expires, _limit(m), m.deleted,
     )  # fmt: skip
     return tuple(dict.fromkeys(column for column in columns if column))
 
@@ -86,19 +88,21 @@ def _pending(m: OutboxMapping) -> Names:
 def _processed(m: OutboxMapping) -> Names:
     if m.events_processed and not m.processed:
         return (*m.id, m.queue, m.created)
-    return (*m.id, m.queue, m.created, m.processed, m.status if m.status_processed else "", m.deleted)
+    return (*m.id, m.queue, m.created, m.processed, m.error, m.status if m.status_processed else "", m.deleted)
 
 
 def _failing(m: OutboxMapping) -> Names:
     by_events = (*m.id, m.queue, m.status) if m.events_failed else ()
     if by_events and not m.last_attempt:
         return by_events
-    by_rows = (m.queue, m.attempts, m.created, m.processed, m.last_attempt, m.status, m.running, m.failed, m.deleted)
+    state = (m.status, m.running, m.failed, m.error, m.deleted)
+    by_rows = (m.queue, m.attempts, m.created, m.processed, m.last_attempt, *state)
     return (*by_events, *by_rows, *([_limit(m)] if m.is_cancelled_below_max_attempts else []))
 
 
 def _other(m: OutboxMapping) -> Names:
-    return (m.queue, m.attempts, m.created, m.processed, m.status, m.running, m.failed, *_terms(m), m.deleted)
+    state = (m.status, m.running, m.failed, m.error, *_terms(m), m.deleted)
+    return (m.queue, m.attempts, m.created, m.processed, *state)
 
 
 def _all(m: OutboxMapping) -> Names:
@@ -182,7 +186,7 @@ class _Jobs:
             return self._processed_by_events()
         done = [self._status(self._m.status_processed)] if self._m.status_processed else []
         if self._m.processed and not done:
-            done = [_is_set(self._m.processed)]
+            done = [_is_set(self._m.processed), *([_not_set(self._m.error)] if self._m.error else [])]
         times = (self._created, "created_at"), (self._time(self._m.processed), "processed_at")
         return self._select((self._id, self._queue, *times), [*self._alive, *done])
 
@@ -199,6 +203,8 @@ class _Jobs:
         unprocessed = _all_of(self._open)
         if self._m.status_failed:
             unprocessed = _any_of([unprocessed, self._failed])
+        elif self._m.error:
+            unprocessed = _any_of([unprocessed, self._ended_in_error])
         elif self._m.failed and self._m.processed:
             unprocessed = _not_set(self._m.processed)
         return self._select((self._queue, self._attempts, *times), [*self._alive, unprocessed, *self._not_running])
@@ -214,6 +220,8 @@ class _Jobs:
             states.append(("exhausted", self._failed))
         if m.failed:
             states.append(("exhausted", _all_of([*self._unprocessed, _is_set(m.failed)])))
+        if m.error:
+            states.append(("exhausted", self._ended_in_error))
         states += [("exhausted", _all_of([*self._open, *self._not_running, each])) for each in self._used_up]
         if m.due:
             states.append(("scheduled", _all_of([*self._open, *self._not_running, *self._not_used_up, self._later])))
@@ -273,20 +281,17 @@ class _Jobs:
 
     @property
     def _queue(self) -> tuple[_Part, str]:
-        m = self._m
-        if m.queues_table:
-            return sql.SQL("(SELECT {} FROM {} AS queues WHERE {} = {})").format(
-                _column("queues", m.queues_name),
-                sql.Identifier(self._schema, m.queues_table),
-                _column("queues", m.queues_id),
-                _column("jobs", m.queue),
-            ), "queue_name"
-        return (sql.Identifier(m.queue) if m.queue else sql.SQL("''::text")), "queue_name"
+        if self._m.queues_table:
+            return sql.Identifier(_QUEUE_NAME), "queue_name"
+        return (sql.Identifier(self._m.queue) if self._m.queue else sql.SQL("''::text")), "queue_name"
 
     @property
     def _attempts(self) -> tuple[_Part, str]:
         m = self._m
         number: _Part = sql.Identifier(m.attempts) if m.attempts else sql.SQL("0")
+        if m.attempts and m != DEFAULT:
+            # Some libraries begin with NULL; in the default table it is an error of its writer.
+            number = sql.SQL("coalesce({}, 0)").format(number)
         retried = [*m.status_retrying, *m.status_failed]
         if retried:
             number = sql.SQL("CASE WHEN {} THEN greatest({}, 1) ELSE {} END").format(
@@ -366,6 +371,10 @@ class _Jobs:
         return found
 
     @property
+    def _ended_in_error(self) -> _Part:
+        return _all_of([_is_set(self._m.processed), _is_set(self._m.error)])
+
+    @property
     def _not_used_up(self) -> Sequence[_Part]:
         m, found = self._m, []
         if m.max_attempts:
@@ -391,7 +400,9 @@ class _Jobs:
         return sql.SQL("NOT {}").format(_any_of([pending, self._failed] if self._m.status_failed else [pending]))
 
     def _status(self, values: Iterable[str]) -> _Part:
-        return sql.SQL("{} IN ({})").format(sql.Identifier(self._m.status), _comma(map(sql.Literal, values)))
+        # Not IN, which no index serves that is partial to one of the values.
+        status = sql.Identifier(self._m.status)
+        return _any_of([sql.SQL("{} = {}").format(status, sql.Literal(value)) for value in values])
 
     # --- the other table ---
 
@@ -443,7 +454,27 @@ class _Jobs:
         table = sql.Identifier(self._schema, self._m.table)
         listed = _comma(sql.SQL("{} AS {}").format(part, sql.Identifier(name)) for part, name in columns)
         where = sql.SQL(" WHERE {}").format(sql.SQL(" AND ").join(conditions)) if conditions else sql.SQL("")
-        return sql.SQL("SELECT {} FROM {} AS jobs{}").format(listed, table, where)
+        return sql.SQL("SELECT {} FROM {} AS jobs{}{}").format(listed, table, self._names_of_queues, where)
+
+    @property
+    def _names_of_queues(self) -> _Part:
+        """A join, whose columns have names that the table of jobs does not have; nothing where the jobs have names.
+
+        Each id has one row, whether or not the table says so: no job counts twice.
+        """
+        m = self._m
+        if not m.queues_table:
+            return sql.SQL("")
+        names = sql.SQL("SELECT {id} AS {unique_id}, min({name}) AS {one_name} FROM {table} GROUP BY {id}").format(
+            id=sql.Identifier(m.queues_id),
+            unique_id=sql.Identifier(_QUEUE_ID),
+            name=sql.Identifier(m.queues_name),
+            one_name=sql.Identifier(_QUEUE_NAME),
+            table=sql.Identifier(self._schema, m.queues_table),
+        )
+        return sql.SQL(" LEFT JOIN ({}) AS queues ON {} = {}").format(
+            names, sql.Identifier(_QUEUE_ID), _column("jobs", m.queue)
+        )
 
     def _select_events(self, columns: Iterable[tuple[_Part, str]], conditions: Sequence[_Part]) -> _Part:
         listed = _comma(sql.SQL("{} AS {}").format(part, sql.Identifier(name)) for part, name in columns)

@@ -18,6 +18,8 @@ _OF_QUEUES = (
     c.QUEUE_LAST_HOUR_PROCESSED,
     c.QUEUE_LAST_HOUR_FAILURE_RATIO,
 )
+_OF_EXHAUSTED = (c.QUEUE_EXHAUSTED_JOBS, c.QUEUE_OLDEST_EXHAUSTED)
+_UNTOLD_EXHAUSTED = "no column says which jobs are not attempted any more"
 _OF_FAILURES = (c.LAST_HOUR_FAILURE_RATIO, c.QUEUE_LAST_HOUR_FAILURE_RATIO)
 _OF_PROCESSING_TIME = (c.PROCESSING_TIME, c.LAST_HOUR_PROCESSING_TIME, c.CLOCK_SKEW_JOBS, c.ODD_ROWS)
 _UNTOLD_PROCESSED = "no column says when a job was processed"
@@ -29,6 +31,13 @@ _OF_DEFAULT_TABLES = tuple(
     for metric in COLLECTORS[name]
 )
 _OF_CREATION = (c.CREATED_JOBS, c.QUEUE_CREATED_JOBS, c.UNACCOUNTED_JOBS)
+
+
+def unknown_states(mapping: OutboxMapping) -> Mapping[str, str]:
+    """The states of pending jobs that are absent, with the reason: their jobs are among those of another state."""
+    reasons = {"failing": "no column says which jobs were attempted", "exhausted": _UNTOLD_EXHAUSTED}
+    told = {"failing": mapping.has_attempts, "exhausted": mapping.has_exhausted or bool(mapping.attempts)}
+    return MappingProxyType({state: reason for state, reason in reasons.items() if not told[state]})
 
 
 @lru_cache(maxsize=16)
@@ -57,6 +66,7 @@ def _unknown(mapping: OutboxMapping) -> Iterator[tuple[Metric, str]]:
         (m.has_failures, _OF_FAILURES, "no column says when an attempt failed"),
         (m.queue, _OF_QUEUES, "no column says which queue a job belongs to"),
         (m.due, (c.SCHEDULED_JOBS,), "jobs have no time at which they are due"),
+        ("exhausted" not in unknown_states(m), _OF_EXHAUSTED, _UNTOLD_EXHAUSTED),
         (m.has_running, (c.RUNNING_JOBS,), "no column says which jobs a worker has"),
         (m.is_conserved, _OF_CREATION, "a job may leave the backlog without being processed"),
         (m == DEFAULT, (c.HEAD_BLOCKED_JOBS,), "which jobs a worker takes next is known of the default table only"),

@@ -74,6 +74,7 @@ def _problems(m: OutboxMapping) -> Iterator[MappingProblem]:
             "missing; the values that mean processed",
         ),
         ("status", bool(doubled), f"the value {doubled} is listed under two meanings"),
+        ("error", bool(m.error and not m.processed), "needs processed; it tells which of these jobs were given up"),
         ("attempts", bool(m.max_attempts and not m.attempts), "missing; max_attempts limits the column that it names"),
         (
             "max_attempts",

@@ -103,7 +103,8 @@ def test_every_key_of_the_file_arrives(write, tmp_path):
         "  statement_timeout: 1m\n"
         "  lock_timeout: 250ms\n  timestamp_zone: Asia/Tokyo\n  max_replay_lag: 10m\n"
         "outbox:\n  profile: default\n  table: t\n  schema: s\n  id: [a, b]\n  created: c\n  processed: d\n"
-        "  failed: e\n  due: f\n  expires: g\n  last_attempt: h\n  epoch: seconds\n  attempts: i\n  max_attempts: 3\n"
+        "  failed: e\n  error: e2\n  due: f\n  expires: g\n  last_attempt: h\n  epoch: seconds\n  attempts: i\n"
+        "  max_attempts: 3\n"
         "  running: j\n  deleted: k\n  queue: l\n  status: m\n  status_pending: [n, true]\n  status_retrying: [o]\n"
         "  status_running: p, q\n  status_processed: [-1]\n  status_failed: [r]\n  events_table: u\n"
         "  events_job: [v, w]\n  events_type: x\n  events_at: y\n  events_queue: z\n  events_created: [a1]\n"
@@ -136,8 +137,8 @@ def test_every_key_of_the_file_arrives(write, tmp_path):
             Seconds(600),
         ),
         OutboxSettings(
-            "default", "t", "s", ("a", "b"), "c", "d", "e", "f", "g", "h", "seconds", "i", "3", "j", "k", "l", "m",
-            ("n", "true"), ("o",), ("p", "q"), ("-1",), ("r",), "u", ("v", "w"), "x", "y", "z", ("a1",), ("a2",),
+            "default", "t", "s", ("a", "b"), "c", "d", "e", "e2", "f", "g", "h", "seconds", "i", "3", "j", "k", "l",
+            "m", ("n", "true"), ("o",), ("p", "q"), ("-1",), ("r",), "u", ("v", "w"), "x", "y", "z", ("a1",), ("a2",),
             ("a3",), "b1", "b2", "b3", True, True,
         ),
         ApplicationSettings(Url(URL), Secret("0123"), Seconds(1), 2000, authorities),

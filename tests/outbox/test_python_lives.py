@@ -26,7 +26,7 @@ def life(request: pytest.FixtureRequest, embedded: Cluster) -> Iterator[Life]:
             life.close()
 
 
-def states(truth: Truth) -> tuple[int, int, int, int, int]:
+def states(truth: Truth) -> tuple[int, int | None, int | None, int, int]:
     return truth.waiting, truth.failing, truth.exhausted, truth.scheduled, truth.running
 
 
