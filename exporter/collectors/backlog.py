@@ -160,7 +160,7 @@ class BacklogCollector(DatabaseCollector):
             Reading(catalogue.HEAD_BLOCKED_JOBS, head.blocked),
             *by_state(groups, self._states),
             *by_queue(groups, self._queues),
-            *not_pending(others),
+            *(not_pending(others) if self._mapping.has_other_states else ()),
             *self._advice(session),
         )
         jobs = listed(head, self._queues, since, is_whole=head.jobs < rows)
