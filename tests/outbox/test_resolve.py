@@ -42,6 +42,12 @@ def test_the_default_with_changes():
         (None, {**STATUS, "status_pending": ()}, "status_pending", "missing; the values that mean pending"),
         (None, {**STATUS, "status_processed": ()}, "status_processed", "missing; the values that mean processed"),
         (None, {**STATUS, "status_failed": ("ok",)}, "status", "the value ok is listed under two meanings"),
+        (
+            None,
+            {**STATUS, "is_cancelled_below_max_attempts": True},
+            "max_attempts",
+            "missing; is_cancelled_below_max_attempts compares with it",
+        ),
         (None, {**OWN, "max_attempts": "3"}, "attempts", "missing; max_attempts limits the column that it names"),
         (None, {**OWN, "events_type": "what"}, "events_table", "missing; other keys of events need it"),
         (None, {**OWN, "events_table": "log"}, "events_table", "needs events_job, events_type and events_at"),
