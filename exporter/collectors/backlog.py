@@ -13,6 +13,7 @@ from exporter.config.settings import SamplingSettings
 from exporter.database import DatabaseClient, Session, indexes, relations
 from exporter.database.indexes import IndexCatalogue
 from exporter.metrics import catalogue
+from exporter.metrics.availability import unknown_states
 from exporter.metrics.catalogue import Metric
 from exporter.metrics.label_limit import LabelLimit
 from exporter.metrics.odd_rows import MAX_CLOCK_LEAD
@@ -92,7 +93,7 @@ class PendingGroup:
 class BacklogCollector(DatabaseCollector):
     """Pending jobs by state and by queue, and the indexes of the outbox that are missing.
 
-    Shape: all three states always; ages and queues only where there are jobs. An empty outbox has backlog 0 and no
+    Shape: all three states always, unless the mapping cannot tell one; ages and queues only where there are jobs. An empty outbox has backlog 0 and no
     oldest job, as has a state whose jobs have no believable time.
     Source: sql/backlog_head.sql; sql/backlog.sql for a long backlog.
     """
@@ -119,6 +120,7 @@ class BacklogCollector(DatabaseCollector):
         # Of the latest sample, where jobs may leave the backlog without being processed or removed.
         self._listed: frozenset[str] = frozenset()
         self._conservation = completions.conservation
+        self._states = tuple(state for state in catalogue.STATES if state not in unknown_states(mapping))
         # The start of the latest sample, Unix seconds.
         self._sampled_at: float | None = None
         self._queues = queues
@@ -154,7 +156,7 @@ class BacklogCollector(DatabaseCollector):
         readings = (
             Reading(catalogue.PENDING_TRUNCATED, is_truncated),
             Reading(catalogue.HEAD_BLOCKED_JOBS, head.blocked),
-            *by_state(groups),
+            *by_state(groups, self._states),
             *by_queue(groups, self._queues),
             *not_pending(others),
             *self._index_catalogue.advice(session, self._mapping.table),
@@ -281,10 +283,10 @@ def without(groups: Iterable[PendingGroup], newest: Iterable[PendingGroup]) -> l
     return [group for group in left if group.jobs]
 
 
-def by_state(groups: Iterable[PendingGroup]) -> Iterator[Reading]:
-    """Jobs and oldest job of each state."""
+def by_state(groups: Iterable[PendingGroup], states: Iterable[str] = catalogue.STATES) -> Iterator[Reading]:
+    """Jobs and oldest job of each of these states."""
     groups = tuple(groups)
-    for state in catalogue.STATES:
+    for state in states:
         mine = [group for group in groups if group.state == state]
         yield Reading(catalogue.PENDING_JOBS, sum(group.jobs for group in mine), (state,))
         yield from _oldest(catalogue.OLDEST_PENDING, mine, state)

@@ -18,6 +18,9 @@ _OF_QUEUES = (
     c.QUEUE_LAST_HOUR_PROCESSED,
     c.QUEUE_LAST_HOUR_FAILURE_RATIO,
 )
+_UNTOLD_ATTEMPTS = "no column says which jobs were attempted"
+_UNTOLD_EXHAUSTED = "no column says which jobs have used up their attempts"
+_OF_EXHAUSTED = (c.QUEUE_EXHAUSTED_JOBS, c.QUEUE_OLDEST_EXHAUSTED)
 _OF_FAILURES = (c.LAST_HOUR_FAILURE_RATIO, c.QUEUE_LAST_HOUR_FAILURE_RATIO)
 _OF_PROCESSING_TIME = (c.PROCESSING_TIME, c.LAST_HOUR_PROCESSING_TIME, c.CLOCK_SKEW_JOBS, c.ODD_ROWS)
 _UNTOLD_PROCESSED = "no column says when a job was processed"
@@ -40,6 +43,21 @@ def unknown_metrics(mapping: OutboxMapping) -> Mapping[Metric, str]:
     return MappingProxyType(found)
 
 
+def unknown_states(mapping: OutboxMapping) -> Mapping[str, str]:
+    """The states of pending jobs that are never known, with the reason."""
+    found = {}
+    if not mapping.has_attempts:
+        found["failing"] = _UNTOLD_ATTEMPTS
+    if not _has_exhausted(mapping):
+        found["exhausted"] = _UNTOLD_EXHAUSTED
+    return found
+
+
+def _has_exhausted(mapping: OutboxMapping) -> bool:
+    """Whether exhausted jobs are known: by the mapping, or by sampling.exhausted_attempts."""
+    return mapping.has_exhausted or bool(mapping.attempts)
+
+
 def collectors(mapping: OutboxMapping) -> frozenset[CollectorName]:
     """The collectors that have something to tell."""
     unknown = unknown_metrics(mapping)
@@ -55,6 +73,7 @@ def _unknown(mapping: OutboxMapping) -> Iterator[tuple[Metric, str]]:
         (m.has_created, _OF_PROCESSING_TIME, "no column says when a job was created"),
         (waits, _OF_WAITING, "no column says since when a job waits"),
         (m.has_failures, _OF_FAILURES, "no column says when an attempt failed"),
+        (_has_exhausted(m), _OF_EXHAUSTED, _UNTOLD_EXHAUSTED),
         (m.queue, _OF_QUEUES, "no column says which queue a job belongs to"),
         (m.due, (c.SCHEDULED_JOBS,), "jobs have no time at which they are due"),
         (m.has_running, (c.RUNNING_JOBS,), "no column says which jobs a worker has"),

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import compress
 
 from alerts.model import Outlet, Policy
+from alerts.policy.left_out import missing
 from alerts.watch.checks.series import AGE_OF, BUCKETS, SERIES, STORED, collector_of_metric
 from alerts.watch.model.tick import Cause, CollectorProblem
 from exporter.core.errors import Reason
@@ -43,7 +44,7 @@ _OF_A_HISTOGRAM = re.compile(r"_(bucket|sum|count)$")
 def names_of(policy: Policy) -> tuple[str, ...]:
     """The values of a tick, in a fixed order: the signals that the exporter evaluates, then the raw series."""
     evaluated = (signal.record for signal in policy.signals if Outlet.SIDECAR in signal.outlets)
-    return (*evaluated, *STORED)
+    return (*evaluated, *(series for series in STORED if not missing(series, policy)))
 
 
 def layout_of(policy: Policy) -> tuple[str, ...]:
