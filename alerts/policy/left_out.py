@@ -80,11 +80,12 @@ def without_unknown(policy: Policy, plain: Policy, config: Config) -> Policy:
         objective=None if PROCESSING_TIME.name in reduction.series.metrics else policy.objective,
         left_out=left_out,
         unknown_metrics=reduction.series.metrics,
+        exhausted_apart=config.outbox.mapping().has_exhausted,
     )
 
 
 def missing(expr: str, policy: Policy) -> str:
-    """Why an expression never has a value for the outbox of this policy; empty when it may. Raises: UnsupportedError."""
+    """Why an expression never has a value for this policy's outbox; empty when it may. Raises: UnsupportedError."""
     if not policy.left_out:
         return ""
     names = {**policy.unknown_metrics, **{each.name: each.reason for each in policy.left_out}}

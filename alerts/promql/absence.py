@@ -46,25 +46,24 @@ def remaining(expression: Expression, reason: Reason) -> Expression | NoResult:
 
 def _remaining(expression: Expression, reason: Reason) -> Expression | NoResult:
     match expression:
-        case VectorSelector():
-            missing = reason(expression)
+        case VectorSelector() | RangeSelector():
+            missing = next(filter(None, map(reason, _selectors(expression))), "")
             return NoResult(missing) if missing else expression
-        case RangeSelector(selector=selector):
-            missing = reason(selector)
-            return NoResult(missing) if missing else expression
-        case FunctionCall(function=function) if function in _OF_NOTHING:
-            return expression
         case FunctionCall():
             return _call(expression, reason)
-        case Negation(operand=operand) | Aggregation(operand=operand):
-            inner = _remaining(operand, reason)
-            if isinstance(inner, NoResult):
-                return inner
-            return expression if inner is operand else replace(expression, operand=inner)
+        case Negation() | Aggregation():
+            return _of_operand(expression, reason)
         case BinaryOperation():
             return _operation(expression, reason)
         case _:
             return expression
+
+
+def _of_operand(expression: Negation | Aggregation, reason: Reason) -> Expression | NoResult:
+    operand = _remaining(expression.operand, reason)
+    if isinstance(operand, NoResult):
+        return operand
+    return expression if operand is expression.operand else replace(expression, operand=operand)
 
 
 def _operation(operation: BinaryOperation, reason: Reason) -> Expression | NoResult:
@@ -79,6 +78,8 @@ def _operation(operation: BinaryOperation, reason: Reason) -> Expression | NoRes
 
 
 def _call(call: FunctionCall, reason: Reason) -> Expression | NoResult:
+    if call.function in _OF_NOTHING:
+        return call
     arguments: list[Expression] = []
     for each in call.arguments:
         found = _remaining(each, reason)

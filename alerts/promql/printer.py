@@ -26,10 +26,8 @@ def written(expression: Expression) -> str:
     match expression:
         case NumberLiteral(value=value):
             return _number(value)
-        case VectorSelector():
-            return _selector(expression)
-        case RangeSelector(selector=selector, length=length):
-            return _selector(selector, f"[{_time(length)}]")
+        case VectorSelector() | RangeSelector():
+            return _series(expression)
         case FunctionCall(function=function, arguments=arguments):
             return f"{function}({', '.join(map(written, arguments))})"
         case Negation(operand=operand):
@@ -45,6 +43,12 @@ def _number(value: float) -> str:
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Inf" if value > 0 else "-Inf"
     return repr(value).removesuffix(".0")
+
+
+def _series(series: VectorSelector | RangeSelector) -> str:
+    if isinstance(series, RangeSelector):
+        return _selector(series.selector, f"[{_time(series.length)}]")
+    return _selector(series)
 
 
 def _selector(selector: VectorSelector, window: str = "") -> str:

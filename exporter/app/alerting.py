@@ -67,7 +67,7 @@ class Alerting:
     def __init__(self, config: Config, samples: SampleSource, started_at: float, version: str) -> None:
         state_dir = config.watch.state_dir
         parameters = check_parameters(config)
-        policy = parameters.policy
+        policy = self.policy = parameters.policy
         self._states = samples.states
         # The samples that are requested then reach an evaluation before the end of the watch: a sampling run may be an
         # interval away, and may end only after the evaluation that follows it.
@@ -128,6 +128,8 @@ class Alerting:
             "notices": list(self._notices(view)),
             "changes": recent_changes(view),
             "drill": self.notifications.drill_status(),
+            "left_out": {reason: list(names) for reason, names in self.policy.left_out_by_reason.items()},
+            "unknown_metrics": dict(self.policy.unknown_metrics),
         }
 
     def watch(self) -> Mapping[str, Any]:
@@ -175,7 +177,10 @@ class Alerting:
     def _add_trend(self, evaluation: Evaluation) -> None:
         while self._trends and self._trends[0][0] < evaluation.at - TREND_SECONDS:
             self._trends.popleft()
-        self._trends.append((evaluation.at, signals(self._states(), time.monotonic(), evaluation.at)))
+        self._trends.append((evaluation.at, self._signals(evaluation.at)))
+
+    def _signals(self, at: float) -> FiveSignals:
+        return signals(self._states(), time.monotonic(), at, exhausted_apart=self.policy.exhausted_apart)
 
     def _check_state(self, _: Evaluation) -> None:
         self._state.check(time.monotonic())

@@ -183,7 +183,14 @@ class App:
         """The content of the status page."""
         sampling, alerting = self._runtime.sampling, self._runtime.alerting
         target = sampling.database.target
-        about = ExporterInfo(self._version, target, self._reload_succeeded, self._started_at, self._last_scrape)
+        about = ExporterInfo(
+            self._version,
+            target,
+            self._reload_succeeded,
+            self._started_at,
+            self._last_scrape,
+            exhausted_apart=alerting.policy.exhausted_apart,
+        )
         return status(about, sampling.store.states(), time.monotonic(), time.time(), alerting.status())
 
     def note_scrape(self) -> None:

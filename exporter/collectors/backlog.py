@@ -93,8 +93,8 @@ class PendingGroup:
 class BacklogCollector(DatabaseCollector):
     """Pending jobs by state and by queue, and the indexes of the outbox that are missing.
 
-    Shape: all three states always, unless the mapping cannot tell one; ages and queues only where there are jobs. An empty outbox has backlog 0 and no
-    oldest job, as has a state whose jobs have no believable time.
+    Shape: all three states always, unless the mapping cannot tell one; ages and queues only where there are jobs. An
+    empty outbox has backlog 0 and no oldest job, as has a state whose jobs have no believable time.
     Source: sql/backlog_head.sql; sql/backlog.sql for a long backlog.
     """
 

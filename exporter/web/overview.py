@@ -6,6 +6,7 @@ from html import escape
 from typing import Any
 
 from exporter.core.humanize import count, duration, moment, percent
+from exporter.metrics.catalogue import MIGRATION_CHECKS
 from exporter.web import alert_list
 
 VERDICT_KINDS = {"PASS": "good", "FAIL": "bad", "INCONCLUSIVE": "warn"}
@@ -53,7 +54,8 @@ def _card(part: PartStatus) -> str:
 def _parts(status: Mapping[str, Any]) -> Iterator[PartStatus]:
     yield _database(status)
     yield _application(status["application"])
-    yield _migration(status["migration"], status["now"])
+    if MIGRATION_CHECKS.name not in status["unknown_metrics"]:
+        yield _migration(status["migration"], status["now"])
     yield _watch(status["watch"], status["now"])
     yield _exporter(status)
 

@@ -15,8 +15,10 @@ from exporter.metrics.catalogue import Metric
 from exporter.metrics.readings import Distribution, Reading
 from exporter.metrics.snapshot import CollectorState, CollectorTarget
 
+SeriesOfAge = tuple[Metric, tuple[str, ...]]
+
 # Signals that compare a database time with the exporter's clock: the time of the sample less the earliest of these.
-AGES: Mapping[str, tuple[tuple[Metric, tuple[str, ...]], ...]] = {
+AGES: Mapping[str, tuple[SeriesOfAge, ...]] = {
     "outbox:oldest_pending_age_seconds": tuple((catalogue.OLDEST_PENDING, (state,)) for state in catalogue.STATES),
     "outbox:oldest_open_age_seconds": tuple((catalogue.OLDEST_PENDING, (state,)) for state in ("waiting", "failing")),
     "outbox:oldest_waiting_age_seconds": ((catalogue.OLDEST_PENDING, ("waiting",)),),
@@ -39,6 +41,13 @@ _CAUSES: Mapping[Reason, Cause] = {
 }
 _NAME = re.compile(r"\boutbox[a-z0-9_:]*")
 _OF_A_HISTOGRAM = re.compile(r"_(bucket|sum|count)$")
+
+
+def ages_by(policy: Policy) -> Mapping[str, tuple[SeriesOfAge, ...]]:
+    """The signals that are ages, by this policy, with the series of their times."""
+    if not policy.exhausted_apart:
+        return AGES
+    return {**AGES, "outbox:oldest_pending_age_seconds": AGES["outbox:oldest_open_age_seconds"]}
 
 
 def names_of(policy: Policy) -> tuple[str, ...]:
@@ -100,7 +109,9 @@ def _buckets_of(states: Iterable[CollectorState], now: float) -> dict[str, float
     }
 
 
-def ages_of(states: Iterable[CollectorState], now: float) -> dict[str, float]:
+def ages_of(
+    states: Iterable[CollectorState], now: float, ages: Mapping[str, tuple[SeriesOfAge, ...]] = AGES
+) -> dict[str, float]:
     """Ages, seconds, by the wall clock at the time of the sample. `now` is the monotonic time, seconds.
 
     The evaluation of alerts leaves them out for a while after the clock was set. Here they are kept, with its step.
@@ -108,7 +119,7 @@ def ages_of(states: Iterable[CollectorState], now: float) -> dict[str, float]:
     found: dict[str, float] = {}
     for state in states:
         readings = _readings((state,), now)
-        for name, series in AGES.items():
+        for name, series in ages.items():
             times = [each.value for each in readings if (each.metric, each.labels) in series]
             if times and state.succeeded_at is not None:
                 found[name] = state.succeeded_at - min(times)
