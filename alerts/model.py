@@ -139,10 +139,10 @@ class Policy:
         """The rule of that name. Raises: KeyError."""
         return _rule(self.rules, key)
 
-    def threshold(self, key: RuleKey) -> float:
-        """The threshold of a rule, in its unit, also of one that is left out. Raises: KeyError."""
+    def any_rule(self, key: RuleKey) -> Rule:
+        """The rule of that name, also one that is left out. Raises: KeyError."""
         left_out = tuple(each.item for each in self.left_out if isinstance(each.item, Rule))
-        return _rule((*self.rules, *left_out), key).threshold
+        return _rule((*self.rules, *left_out), key)
 
     def missing(self, name: str) -> str:
         """Why a signal or alert is left out; empty when it is not."""

@@ -158,7 +158,7 @@ def limit_of(text: str, parameters: CheckParameters, *, by_the_clock: bool = Fal
     """
     alert, slash, severity = text.partition("/")
     if slash:
-        threshold = parameters.policy.threshold(RuleKey(alert, Severity(severity)))
+        threshold = parameters.policy.any_rule(RuleKey(alert, Severity(severity))).threshold
         return threshold / parameters.time_scale if by_the_clock else threshold
     try:
         return float(text)
