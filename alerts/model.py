@@ -123,7 +123,8 @@ class Policy:
     """All signals and rules. `interval` is in seconds; `job` is the label `job` of the exporter's series.
 
     `left_out` are those of the document that the outbox cannot have; no other refers to them. `unknown_metrics` are the
-    names of the metrics that it cannot have, with the reason. `exhausted_apart`: exhausted jobs are no backlog.
+    names of the metrics that it cannot have, with the reason, and `unknown_states` the states of pending jobs.
+    `exhausted_apart`: exhausted jobs are no backlog.
     """
 
     interval: float
@@ -133,6 +134,7 @@ class Policy:
     objective: Objective | None = None
     left_out: tuple[LeftOut, ...] = ()
     unknown_metrics: Mapping[str, str] = field(default_factory=dict)
+    unknown_states: Mapping[str, str] = field(default_factory=dict)
     exhausted_apart: bool = False
 
     def rule(self, key: RuleKey) -> Rule:

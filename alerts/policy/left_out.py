@@ -9,7 +9,7 @@ from alerts.model import LeftOut, Policy, Rule, Signal
 from alerts.promql.absence import NoResult, remaining
 from alerts.promql.parse import parse
 from alerts.promql.printer import written
-from alerts.promql.syntax_tree import VectorSelector
+from alerts.promql.syntax_tree import Expression, VectorSelector
 from exporter.config.settings import Config
 from exporter.metrics import availability
 from exporter.metrics.catalogue import COLLECTORS, OLDEST_PENDING, PENDING_JOBS, PROCESSING_TIME, STATES, CollectorName
@@ -21,14 +21,10 @@ _OF_A_HISTOGRAM: Final = re.compile(r"_(bucket|sum|count)$")
 
 @dataclass(frozen=True, slots=True)
 class UnknownSeries:
-    """The series that an outbox cannot have, with the reasons: by the metric's name, and by the state of pending jobs.
-
-    Shape: `known_states` are the other states.
-    """
+    """The series that an outbox cannot have, with the reasons: by the metric's name, and by the state of pending jobs."""
 
     metrics: Mapping[str, str]
     states: Mapping[str, str]
-    known_states: tuple[str, ...]
 
     def reason(self, selector: VectorSelector) -> str:
         """Why a selector never selects a series; empty when it may."""
@@ -36,9 +32,9 @@ class UnknownSeries:
         if found or selector.metric not in _OF_STATES:
             return found
         matchers = [each for each in selector.matchers if each.label in PENDING_JOBS.labels]
-        if any(all(each.matches(state) for each in matchers) for state in self.known_states):
-            return ""
-        return next((reason for state, reason in self.states.items() if all(m.matches(state) for m in matchers)), "")
+        selected = [state for state in STATES if all(each.matches(state) for each in matchers)]
+        reasons = [self.states.get(state, "") for state in selected]
+        return reasons[0] if reasons and all(reasons) else ""
 
 
 def _metric(selector: VectorSelector) -> str:
@@ -54,8 +50,7 @@ def unknown_series(config: Config) -> UnknownSeries:
     metrics = {metric.name: reason for metric, reason in availability.unknown_metrics(mapping).items()}
     if config.application is None:
         metrics |= {metric.name: NO_APPLICATION for metric in COLLECTORS[CollectorName.APPLICATION]}
-    states = availability.unknown_states(mapping)
-    return UnknownSeries(metrics, states, tuple(state for state in STATES if state not in states))
+    return UnknownSeries(metrics, availability.unknown_states(mapping))
 
 
 def without_unknown(policy: Policy, plain: Policy, config: Config) -> Policy:
@@ -80,16 +75,20 @@ def without_unknown(policy: Policy, plain: Policy, config: Config) -> Policy:
         objective=None if PROCESSING_TIME.name in reduction.series.metrics else policy.objective,
         left_out=left_out,
         unknown_metrics=reduction.series.metrics,
+        unknown_states=reduction.series.states,
         exhausted_apart=config.outbox.mapping().has_exhausted,
     )
 
 
 def missing(expr: str, policy: Policy) -> str:
     """Why an expression never has a value for this policy's outbox; empty when it may. Raises: UnsupportedError."""
-    if not policy.left_out:
-        return ""
+    return missing_in(parse(expr), policy) if policy.unknown_metrics else ""
+
+
+def missing_in(expression: Expression, policy: Policy) -> str:
+    """The same of a syntax tree."""
     names = {**policy.unknown_metrics, **{each.name: each.reason for each in policy.left_out}}
-    found = remaining(parse(expr), lambda selector: names.get(_metric(selector), ""))
+    found = remaining(expression, UnknownSeries(names, policy.unknown_states).reason)
     return found.reason if isinstance(found, NoResult) else ""
 
 
