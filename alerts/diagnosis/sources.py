@@ -10,10 +10,11 @@ from itertools import pairwise
 from alerts.diagnosis import exporter_status
 from alerts.diagnosis.application_answer import ApplicationAnswer
 from alerts.diagnosis.exporter_status import ExporterStatus
-from alerts.diagnosis.model import Evidence
+from alerts.diagnosis.model import Evidence, Library
 from alerts.evaluation.state_file import SavedState, StateFile, StateFileError
 from alerts.evaluation.state_machine import ActiveAlert
 from alerts.model import Policy, Rule, RuleKey, Severity
+from alerts.policy.outbox_section import profile_of
 from exporter.config.settings import Config
 from exporter.core.errors import SampleError, TooSlow
 from exporter.database import DatabaseClient, Session, relations
@@ -147,6 +148,12 @@ class Sources:
     def mapping(self) -> OutboxMapping:
         """What the outbox's columns mean."""
         return self.config.outbox.mapping()
+
+    @property
+    def library(self) -> Library | None:
+        """The library whose outbox it is, where its profile is configured and names its worker."""
+        profile = profile_of(self.config)
+        return Library(profile.title, profile.worker, profile.commands) if profile and profile.worker else None
 
     @property
     def exhausted_attempts(self) -> int:

@@ -21,7 +21,7 @@ _OF_A_HISTOGRAM: Final = re.compile(r"_(bucket|sum|count)$")
 
 @dataclass(frozen=True, slots=True)
 class UnknownSeries:
-    """The series that an outbox cannot have, with the reasons: by the metric's name, and by the state of pending jobs."""
+    """The series that an outbox cannot have, with the reasons: by a metric's name, and by the state of pending jobs."""
 
     metrics: Mapping[str, str]
     states: Mapping[str, str]

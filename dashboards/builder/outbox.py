@@ -233,8 +233,8 @@ def running() -> timeseries.Panel:
     """Jobs that a worker has."""
     return panels.lines(
         "Running jobs",
-        "Jobs that a worker has taken and not finished. They are no backlog. Stays up while nothing is processed: their "
-        "worker was killed, or hangs.",
+        "Jobs that a worker has taken and not finished. They are no backlog. Stays up while nothing is processed: "
+        "their worker was killed, or hangs.",
         PanelQuery(one(pick(catalogue.RUNNING_JOBS)), "running"),
         colours={"running": GOOD},
     ).decimals(0)

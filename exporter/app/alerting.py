@@ -17,6 +17,7 @@ from alerts.notify.evidence import EvidenceStore
 from alerts.notify.notifier import Notifier, create_notifier
 from alerts.policy import runbook_file
 from alerts.policy.load import configured_policy
+from alerts.policy.outbox_section import with_outbox
 from alerts.watch.analysis import messages
 from alerts.watch.checks.checks import CheckParameters
 from alerts.watch.checks.configured import configured_checks
@@ -66,6 +67,7 @@ class Alerting:
 
     def __init__(self, config: Config, samples: SampleSource, started_at: float, version: str) -> None:
         state_dir = config.watch.state_dir
+        self._config = config
         parameters = check_parameters(config)
         policy = self.policy = parameters.policy
         self._states = samples.states
@@ -143,6 +145,11 @@ class Alerting:
             "trouble": view.trouble,
             "changes": recent_changes(view),
         }
+
+    def runbook(self, alert: str) -> str | None:
+        """The Markdown of an alert's runbook, with what it has to say about this outbox; otherwise as `runbook`."""
+        markdown = runbook(alert)
+        return with_outbox(markdown, alert, self._config, self.policy) if markdown and alert else markdown
 
     def _alert(self, alert: Alert, evaluation: Evaluation) -> AlertStatus:
         rule = self.rule_manager.rule(alert.key)
