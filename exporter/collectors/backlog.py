@@ -93,8 +93,8 @@ class PendingGroup:
 class BacklogCollector(DatabaseCollector):
     """Pending jobs by state and by queue, and the indexes of the outbox that are missing.
 
-    Shape: all three states always, unless the mapping cannot tell one; ages and queues only where there are jobs. An
-    empty outbox has backlog 0 and no oldest job, as has a state whose jobs have no believable time.
+    Shape: every state that the mapping tells, always; ages and queues only where there are jobs. An empty outbox has
+    backlog 0 and no oldest job, as has a state whose jobs have no believable time.
     Source: sql/backlog_head.sql; sql/backlog.sql for a long backlog.
     """
 
@@ -113,14 +113,16 @@ class BacklogCollector(DatabaseCollector):
         reads = relations.reads(mapping, "pending_jobs", "processed_jobs", "other_jobs", "all_jobs")
         super().__init__(database, index_catalogue, reads, indexes.pending(mapping))
         self._mapping = mapping
-        # Where the jobs themselves tell, an attempt more or less does not.
-        self._exhausted_attempts = math.inf if mapping.has_exhausted else settings.exhausted_attempts
+        unknown = unknown_states(mapping)
+        self._states = tuple(state for state in catalogue.STATES if state not in unknown)
+        # Where the jobs themselves tell, or nothing does, an attempt more or less does not.
+        is_counted = not mapping.has_exhausted and "exhausted" not in unknown
+        self._exhausted_attempts = settings.exhausted_attempts if is_counted else math.inf
         self._settings = settings
         self._completions = completions
         # Of the latest sample, where jobs may leave the backlog without being processed or removed.
         self._listed: frozenset[str] = frozenset()
         self._conservation = completions.conservation
-        self._states = tuple(state for state in catalogue.STATES if state not in unknown_states(mapping))
         # The start of the latest sample, Unix seconds.
         self._sampled_at: float | None = None
         self._queues = queues
@@ -158,8 +160,8 @@ class BacklogCollector(DatabaseCollector):
             Reading(catalogue.HEAD_BLOCKED_JOBS, head.blocked),
             *by_state(groups, self._states),
             *by_queue(groups, self._queues),
-            *not_pending(others),
-            *self._index_catalogue.advice(session, self._mapping.table),
+            *(not_pending(others) if self._mapping.has_other_states else ()),
+            *self._advice(session),
         )
         jobs = listed(head, self._queues, since, is_whole=head.jobs < rows)
         if self._mapping.is_conserved:
@@ -187,6 +189,10 @@ class BacklogCollector(DatabaseCollector):
             if self._conservation.lacks_jobs(jobs):
                 self._completions.read(session, check=True)
         self._completions.reopen(self._conservation.record_pending(jobs, is_current=is_current))
+
+    def _advice(self, session: Session) -> Iterator[Reading]:
+        for table in filter(None, (self._mapping.table, self._mapping.events_table)):
+            yield from self._index_catalogue.advice(session, table)
 
     def _others(self, session: Session) -> list[OtherJobs]:
         """The jobs that are neither pending nor processed."""

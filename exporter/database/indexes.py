@@ -7,12 +7,12 @@ dropped, or be invalid after a build that failed. `IndexCatalogue` reads and cac
 import math
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exporter.database import Session
 from exporter.metrics import catalogue
 from exporter.metrics.readings import Reading
-from exporter.outbox.mapping import DEFAULT, OutboxMapping
+from exporter.outbox.mapping import OutboxMapping
 
 # An inner page of an index on (entity_id, created_at) points to about so many below it: one of 585 and one of 8,178
 # pages take 3 pages a descent, one of 80,000 pages 4, as measured.
@@ -39,18 +39,26 @@ class IndexRow:
     index_pages: int
     skips: bool
 
+    @property
+    def unquoted(self) -> "IndexRow":
+        """With names as the catalogue of columns has them: the definition of an index quotes them where needed."""
+        columns = [column.replace('"', "") for column in self.columns]
+        return replace(self, columns=columns, predicate=self.predicate and self.predicate.replace('"', ""))
+
 
 @dataclass(frozen=True, slots=True)
 class HelpfulIndex:
     """An index that statements rely on: led by `column`, whole or restricted by `predicate`.
 
-    One serves as well that is led by one of the columns `serving`, or is restricted to some of their values.
+    One serves as well that is led by one of the columns `serving`, or is restricted to some of their values; and one
+    that is led by `status` and the column, where rows are read by both.
     """
 
     table: str
     column: str
     predicate: str | None = None
     serving: tuple[str, ...] = ()
+    status: str = ""
 
     @property
     def definition(self) -> str:
@@ -60,12 +68,15 @@ class HelpfulIndex:
 
     def found_in(self, rows: Iterable[IndexRow]) -> bool:
         """Whether one of these indexes is led by the column and holds at least the rows of interest."""
-        mine = [row for row in rows if row.table_name == self.table]
-        return any(row.columns[:1] == [self.column] and self._covers(row.predicate) for row in mine) or any(
-            row.columns[:1] == [column] or column in _WORD.findall(row.predicate or "")
+        mine = [row.unquoted for row in rows if row.table_name == self.table]
+        return any(self._leads(row.columns) and self._covers(row.predicate) for row in mine) or any(
+            row.columns[:1] == [column] or _names(row.predicate or "", column)
             for row in mine
             for column in self.serving
         )
+
+    def _leads(self, columns: list[str]) -> bool:
+        return columns[:1] == [self.column] or bool(self.status and columns[:2] == [self.status, self.column])
 
     def _covers(self, predicate: str | None) -> bool:
         return predicate is None or (
@@ -73,7 +84,9 @@ class HelpfulIndex:
         )
 
 
-_WORD = re.compile(r"\w+")
+def _names(predicate: str, column: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(column)}(?!\w)", predicate) is not None
+
 
 EVENTS = HelpfulIndex("fsm_events", "created_at")
 EXPIRY = HelpfulIndex("idempotency_keys", "expires_at")
@@ -95,17 +108,14 @@ def processed(mapping: OutboxMapping) -> HelpfulIndex | None:
     """The index that makes reading the latest processed jobs cheap; None where none would: of times as numbers."""
     m = mapping
     if m.processed and not m.epoch:
-        return HelpfulIndex(m.table, m.processed, f"{m.processed} IS NOT NULL")
+        status = m.status if m.status_processed else ""
+        return HelpfulIndex(m.table, m.processed, f"{m.processed} IS NOT NULL", status=status)
     return HelpfulIndex(m.events_table, m.events_at) if m.events_processed and not m.processed else None
 
 
 def helpful(mapping: OutboxMapping) -> tuple[HelpfulIndex, ...]:
     """All indexes that statements rely on."""
     return tuple(each for each in (pending(mapping), processed(mapping), EVENTS, EXPIRY) if each)
-
-
-PENDING, PROCESSED = pending(DEFAULT), processed(DEFAULT)
-HELPFUL = helpful(DEFAULT)
 
 
 class IndexCatalogue:

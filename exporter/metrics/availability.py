@@ -18,9 +18,8 @@ _OF_QUEUES = (
     c.QUEUE_LAST_HOUR_PROCESSED,
     c.QUEUE_LAST_HOUR_FAILURE_RATIO,
 )
-_UNTOLD_ATTEMPTS = "no column says which jobs were attempted"
-_UNTOLD_EXHAUSTED = "no column says which jobs have used up their attempts"
 _OF_EXHAUSTED = (c.QUEUE_EXHAUSTED_JOBS, c.QUEUE_OLDEST_EXHAUSTED)
+_UNTOLD_EXHAUSTED = "no column says which jobs are not attempted any more"
 _OF_FAILURES = (c.LAST_HOUR_FAILURE_RATIO, c.QUEUE_LAST_HOUR_FAILURE_RATIO)
 _OF_PROCESSING_TIME = (c.PROCESSING_TIME, c.LAST_HOUR_PROCESSING_TIME, c.CLOCK_SKEW_JOBS, c.ODD_ROWS)
 _UNTOLD_PROCESSED = "no column says when a job was processed"
@@ -34,6 +33,13 @@ _OF_DEFAULT_TABLES = tuple(
 _OF_CREATION = (c.CREATED_JOBS, c.QUEUE_CREATED_JOBS, c.UNACCOUNTED_JOBS)
 
 
+def unknown_states(mapping: OutboxMapping) -> Mapping[str, str]:
+    """The states of pending jobs that are absent, with the reason: their jobs are among those of another state."""
+    reasons = {"failing": "no column says which jobs were attempted", "exhausted": _UNTOLD_EXHAUSTED}
+    told = {"failing": mapping.has_attempts, "exhausted": mapping.has_exhausted or bool(mapping.attempts)}
+    return MappingProxyType({state: reason for state, reason in reasons.items() if not told[state]})
+
+
 @lru_cache(maxsize=16)
 def unknown_metrics(mapping: OutboxMapping) -> Mapping[Metric, str]:
     """The metrics that are absent, with the reason. Shape: a metric with several reasons has the first."""
@@ -41,21 +47,6 @@ def unknown_metrics(mapping: OutboxMapping) -> Mapping[Metric, str]:
     for metric, reason in _unknown(mapping):
         found.setdefault(metric, reason)
     return MappingProxyType(found)
-
-
-def unknown_states(mapping: OutboxMapping) -> Mapping[str, str]:
-    """The states of pending jobs that are never known, with the reason."""
-    found = {}
-    if not mapping.has_attempts:
-        found["failing"] = _UNTOLD_ATTEMPTS
-    if not _has_exhausted(mapping):
-        found["exhausted"] = _UNTOLD_EXHAUSTED
-    return found
-
-
-def _has_exhausted(mapping: OutboxMapping) -> bool:
-    """Whether exhausted jobs are known: by the mapping, or by sampling.exhausted_attempts."""
-    return mapping.has_exhausted or bool(mapping.attempts)
 
 
 def collectors(mapping: OutboxMapping) -> frozenset[CollectorName]:
@@ -73,9 +64,9 @@ def _unknown(mapping: OutboxMapping) -> Iterator[tuple[Metric, str]]:
         (m.has_created, _OF_PROCESSING_TIME, "no column says when a job was created"),
         (waits, _OF_WAITING, "no column says since when a job waits"),
         (m.has_failures, _OF_FAILURES, "no column says when an attempt failed"),
-        (_has_exhausted(m), _OF_EXHAUSTED, _UNTOLD_EXHAUSTED),
         (m.queue, _OF_QUEUES, "no column says which queue a job belongs to"),
         (m.due, (c.SCHEDULED_JOBS,), "jobs have no time at which they are due"),
+        ("exhausted" not in unknown_states(m), _OF_EXHAUSTED, _UNTOLD_EXHAUSTED),
         (m.has_running, (c.RUNNING_JOBS,), "no column says which jobs a worker has"),
         (m.is_conserved, _OF_CREATION, "a job may leave the backlog without being processed"),
         (m == DEFAULT, (c.HEAD_BLOCKED_JOBS,), "which jobs a worker takes next is known of the default table only"),

@@ -70,7 +70,9 @@ LEFT JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = wanted.table_n
 LEFT JOIN LATERAL (
     SELECT
         array_agg(col.name) AS found,
-        array_agg(col.name) FILTER (WHERE NOT has_column_privilege(c.oid, col.attnum, 'SELECT')) AS unreadable,
+        array_agg(quote_ident(col.name)) FILTER (
+            WHERE NOT has_column_privilege(c.oid, col.attnum, 'SELECT')
+        ) AS unreadable,
         array_agg(col.name || ' ' || format_type(col.atttypid, col.atttypmod)) FILTER (
             WHERE NOT CASE col.kind
                 WHEN 'time' THEN col.base IN ('timestamptz'::regtype, 'timestamp'::regtype)
@@ -86,7 +88,9 @@ LEFT JOIN LATERAL (
                 ELSE true
             END
         ) AS unfit,
-        array_agg(col.name) FILTER (WHERE col.kind = 'time' AND col.base = 'timestamp'::regtype) AS zoneless,
+        array_agg(quote_ident(col.name)) FILTER (
+            WHERE col.kind = 'time' AND col.base = 'timestamp'::regtype
+        ) AS zoneless,
         array_agg(wanted.table_name || '.' || col.name) FILTER (WHERE NOT col.attnotnull) AS nullable
     FROM (
         SELECT

@@ -112,6 +112,6 @@ def test_what_another_outbox_cannot_have(capsys, monkeypatch):
 def test_no_objective_without_processing_times():
     """OpenSLO has nothing to write."""
     config = replace(Config(), outbox=OutboxSettings(profile="graphile-worker"))
-    with pytest.raises(ConfigError, match="no latency objective .the row of a processed job is deleted"):
+    with pytest.raises(ConfigError, match=r"no latency objective .the row of a processed job is deleted"):
         run("--format", "openslo", config=config)
     assert "kind: SLO" in run("--format", "openslo", config=replace(config, outbox=OutboxSettings(profile="river")))

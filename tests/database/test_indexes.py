@@ -20,8 +20,6 @@ from exporter.database.indexes import (
     CACHE_SECONDS,
     EVENTS,
     EXPIRY,
-    PENDING,
-    PROCESSED,
     EventsPlan,
     HelpfulIndex,
     IndexCatalogue,
@@ -32,6 +30,7 @@ from exporter.lab.migrate import Schema
 from exporter.lab.postgres.cluster import Cluster
 from exporter.metrics import catalogue as names
 from exporter.metrics.readings import CollectorOutcome, CollectorRun
+from exporter.outbox.mapping import DEFAULT
 from exporter.sampling.intervals import next_interval
 from exporter.sampling.sampler import Sampler
 from tests import postgres
@@ -41,6 +40,7 @@ from tests.database.sampling import everything, sampler
 from tests.postgres import Database
 
 CREATED_AT = "CREATE INDEX {}events_created_at ON public.fsm_events (created_at)"
+PENDING, PROCESSED, *_ = indexes.helpful(DEFAULT)
 BY_COURSE = ["entity_id", "created_at"]
 
 
@@ -51,6 +51,21 @@ def row(*columns: str, table: str = "fsm_events", predicate: str | None = None, 
 
 
 # --- pure ------------------------------------------------------------------------------------------------------
+def test_names_that_need_quotes_are_found():
+    """The definition of an index quotes them, in its columns and in its predicate."""
+    wanted = HelpfulIndex("Queue", "Created At", "Sent IS NULL", ("Sent",))
+    assert wanted.found_in([row('"Created At"', table="Queue", predicate='("Sent" IS NULL)')])
+    assert wanted.found_in([row('"Sent"', table="Queue")])
+    assert not wanted.found_in([row('"Created"', table="Queue"), row('"Sent At"', table="Queue")])
+
+
+def test_an_index_on_status_and_time_serves_the_processed_jobs_of_a_status():
+    wanted = HelpfulIndex("jobs", "done_at", "done_at IS NOT NULL", status="state")
+    assert wanted.found_in([row("state", "done_at", table="jobs", predicate="(done_at IS NOT NULL)")])
+    assert not wanted.found_in([row("state", "queue", "done_at", table="jobs")])
+    assert not HelpfulIndex("jobs", "done_at").found_in([row("state", "done_at", table="jobs")])
+
+
 def test_an_index_is_found_by_its_leading_column():
     """A column in second place does not help."""
     assert EVENTS.found_in([row("created_at")])
@@ -238,7 +253,7 @@ def seen(database: Database, table: str = "fsm_events") -> list[IndexRow]:
 
 def test_the_documented_schema_lacks_nothing(embedded_database):
     """Each helpful index is seen, and events are read by time."""
-    for index in indexes.HELPFUL:
+    for index in indexes.helpful(DEFAULT):
         assert index.found_in(seen(embedded_database, index.table)), index.definition
     assert not events_plan(seen(embedded_database)).by_course
 

@@ -1,4 +1,4 @@
-"""Configurations for outboxes that are not the default tables, one for each way in which a row says that it is processed."""
+"""Configurations for outboxes other than the default tables: one for each way to tell that a job is processed."""
 
 from __future__ import annotations
 

@@ -13,15 +13,28 @@ from exporter.config.settings import Config, DatabaseSettings, OutboxSettings, S
 from exporter.core.types import Seconds, Secret
 from exporter.metrics.readings import Distribution
 from exporter.sampling.collector_set import CollectorSet
-from tests.postgres import temporary
+from tests.outbox.lives.bullmq import Life as BullmqLife
+from tests.outbox.lives.chancy import ChancyLife
+from tests.outbox.lives.django_outbox_pattern import DjangoOutboxPatternLife
 from tests.outbox.lives.graphile_worker import Life as GraphileWorkerLife
 from tests.outbox.lives.life import Life, Truth
 from tests.outbox.lives.pg_boss import Life as PgBossLife
 from tests.outbox.lives.pg_transactional_outbox import Life as PgTransactionalOutboxLife
-from tests.outbox.lives.pgqueuer import PgqueuerLife
+from tests.outbox.lives.pgqueuer import DeletingPgqueuerLife, PgqueuerLife
 from tests.outbox.lives.procrastinate import ProcrastinateLife
+from tests.postgres import temporary
 
-LIVES = (ProcrastinateLife, PgqueuerLife, PgBossLife, GraphileWorkerLife, PgTransactionalOutboxLife)
+LIVES = (
+    ProcrastinateLife,
+    PgqueuerLife,
+    DeletingPgqueuerLife,
+    ChancyLife,
+    DjangoOutboxPatternLife,
+    PgBossLife,
+    GraphileWorkerLife,
+    PgTransactionalOutboxLife,
+    BullmqLife,
+)
 QUEUES = ("mail", "pdf")
 Published = Mapping[tuple[str, tuple[str, ...]], float]
 
@@ -84,7 +97,7 @@ def take(life: Life, step: str, rng: random.Random) -> None:
 
 def check(found: Published, truth: Truth, *, may_be_pruned: bool) -> None:
     """Every value is the truth; what the library cannot tell is absent."""
-    states = {state: found["outbox_pending_jobs", (state,)] for state in ("waiting", "failing", "exhausted")}
+    states = {state: found.get(("outbox_pending_jobs", (state,))) for state in ("waiting", "failing", "exhausted")}
     assert states == {"waiting": truth.waiting, "failing": truth.failing, "exhausted": truth.exhausted}
     for name, value in (("outbox_scheduled_jobs", truth.scheduled), ("outbox_running_jobs", truth.running)):
         assert found.get((name, ())) in {value, None}, name
@@ -133,7 +146,8 @@ def monitored(request: Any, embedded: Any) -> Iterator[Monitored]:
 def test_every_value_is_true(monitored):
     """After each step of a life: enqueued, run, failed, retried, exhausted, scheduled, cancelled, pruned, crashed."""
     rng = random.Random(24)
-    has_pruned, taken = False, Counter()
+    has_pruned = False
+    taken: Counter[str] = Counter()
     check(monitored.sample(), monitored.life.truth(), may_be_pruned=False)
     for number, step in enumerate(steps(rng)):
         take(monitored.life, step, rng)

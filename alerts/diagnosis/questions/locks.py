@@ -52,6 +52,7 @@ def ask(sources: Sources) -> Evidence:
     tables = list(watched_tables(sources.mapping))
     try:
         with sources.sample() as session:
+            tables = list(watched_tables(session.mapping))
             holders = session.fetch(
                 "diagnosis/locks", Holder, schema=session.schema, tables=tables, count_limit=WAITING_LIMIT
             )

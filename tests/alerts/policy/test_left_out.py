@@ -102,7 +102,7 @@ def test_the_reasons():
     )
     assert found["no application is configured"][-2:] == ("OutboxAppUnhealthy", "OutboxAppUnreachable")
     assert configured_policy(configuration("boolean")).missing("OutboxJobsExhausted") == (
-        "no column says which jobs have used up their attempts"
+        "no column says which jobs are not attempted any more"
     )
 
 

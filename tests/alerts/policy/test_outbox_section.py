@@ -22,7 +22,7 @@ def test_the_worker_and_the_commands_of_a_library():
     text = page("OutboxStalled", GRAPHILE)
     before, after = text.split("## Meaning")
     assert before.startswith("# OutboxStalled\n\n## This outbox\n\nThe jobs are those of Graphile Worker, in the table")
-    assert "in the table `_private_jobs`. Their worker: graphile-worker.\n\n- restart: restart graphile-worker" in before
+    assert "table `_private_jobs`. Their worker: graphile-worker.\n\n- restart: restart graphile-worker" in before
     assert "\n- retry: SELECT graphile_worker.reschedule_jobs" in before
     assert "- A processed job is deleted." in before
     assert "the worker for the processor" in before

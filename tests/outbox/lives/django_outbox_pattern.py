@@ -27,7 +27,7 @@ _LOCK_OTHERS: Final = """
 _TRUTH: Final = """
     SELECT
         count(*) FILTER (WHERE status = 1 AND expires_at >= now()) AS waiting,
-        0 AS failing,
+        NULL AS failing,
         count(*) FILTER (WHERE status = -1 OR status = 1 AND expires_at < now()) AS exhausted,
         0 AS scheduled,
         0 AS running,
@@ -48,8 +48,8 @@ _OTHER_SESSIONS: Final = """
 class DjangoOutboxPatternLife:
     """The life of `published`.
 
-    The library repeats attempts while it holds the row's lock, so no message waits for a retry; and it has no delayed
-    messages.
+    The library repeats attempts while it holds the row's lock, so that nobody sees which messages failed before; and it
+    has no delayed messages.
     """
 
     profile = "django-outbox-pattern"

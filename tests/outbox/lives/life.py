@@ -14,8 +14,8 @@ class Truth:
     """
 
     waiting: int
-    failing: int
-    exhausted: int
+    failing: int | None
+    exhausted: int | None
     scheduled: int
     running: int
     oldest_waiting: float | None = None
