@@ -4,7 +4,7 @@ Units: durations in seconds, times in Unix seconds, by the wall clock. Labels ar
 """
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -106,21 +106,63 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A signal or rule that never has a value for this outbox, and why."""
+
+    item: Signal | Rule
+    reason: str
+
+    @property
+    def name(self) -> str:
+        """The name of the signal or alert."""
+        return self.item.record if isinstance(self.item, Signal) else self.item.key.alert
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
-    """All signals and rules. `interval` is in seconds; `job` is the label `job` of the exporter's series."""
+    """All signals and rules. `interval` is in seconds; `job` is the label `job` of the exporter's series.
+
+    `left_out` are those of the document that the outbox cannot have; no other refers to them. `unknown_metrics` are the
+    names of the metrics that it cannot have, with the reason, and `unknown_states` the states of pending jobs.
+    `exhausted_apart`: exhausted jobs are no backlog.
+    """
 
     interval: float
     job: str
     signals: tuple[Signal, ...]
     rules: tuple[Rule, ...]
     objective: Objective | None = None
+    left_out: tuple[LeftOut, ...] = ()
+    unknown_metrics: Mapping[str, str] = field(default_factory=dict)
+    unknown_states: Mapping[str, str] = field(default_factory=dict)
+    exhausted_apart: bool = False
 
     def rule(self, key: RuleKey) -> Rule:
         """The rule of that name. Raises: KeyError."""
-        return next((rule for rule in self.rules if rule.key == key), None) or _missing(key)
+        return _rule(self.rules, key)
+
+    def any_rule(self, key: RuleKey) -> Rule:
+        """The rule of that name, also one that is left out. Raises: KeyError."""
+        left_out = tuple(each.item for each in self.left_out if isinstance(each.item, Rule))
+        return _rule((*self.rules, *left_out), key)
+
+    def missing(self, name: str) -> str:
+        """Why a signal or alert is left out; empty when it is not."""
+        return next((each.reason for each in self.left_out if each.name == name), "")
+
+    @property
+    def left_out_by_reason(self) -> Mapping[str, tuple[str, ...]]:
+        """The names of signals and alerts that are left out, in the order of the document, by the reason."""
+        found: dict[str, dict[str, None]] = {}
+        for each in self.left_out:
+            found.setdefault(each.reason, {})[each.name] = None
+        return {reason: tuple(names) for reason, names in found.items()}
 
 
-def _missing(key: RuleKey) -> Rule:
+def _rule(rules: Iterable[Rule], key: RuleKey) -> Rule:
+    for rule in rules:
+        if rule.key == key:
+            return rule
     raise KeyError(str(key))
 
 

@@ -7,6 +7,7 @@ from alerts.diagnosis.model import Evidence
 from alerts.diagnosis.sources import Sources, reason_of
 from exporter.core.errors import SampleError
 from exporter.core.humanize import duration
+from exporter.metrics.catalogue import MIGRATION_CHECKS
 from exporter.migration import expected
 from exporter.migration.verify.access_checks import ASK_JOB_OWNER, Cron, CronJob, read_cron
 
@@ -23,6 +24,8 @@ class Answer(StrEnum):
 
 def clean_up(sources: Sources, job: str) -> Evidence:
     """The state of a documented job, by its name."""
+    if lacking := sources.lacks(MIGRATION_CHECKS):
+        return lacking
     try:
         with sources.sample() as session:
             return evidence(read_cron(session), job)

@@ -24,7 +24,7 @@ def diagnose(sources: Sources, tree: Tree) -> Diagnosis:
         inquiry.evidence(name)
     actions = runbook_step.text_of(cause.step) if cause else ""
     evidence = tuple(inquiry.asked.items())
-    return Diagnosis(sources.alert, time.time(), sources.firing_since, cause, evidence, actions)
+    return Diagnosis(sources.alert, time.time(), sources.firing_since, cause, evidence, actions, sources.library)
 
 
 def question(name: str) -> Question:

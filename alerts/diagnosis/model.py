@@ -1,5 +1,6 @@
 """Values of a diagnosis: evidence, the causes that it may have, and the result."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -45,12 +46,27 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True)
+class Library:
+    """The library whose outbox it is: its worker, and what people do by its own commands."""
+
+    title: str
+    worker: str
+    commands: Mapping[str, str]
+
+    @property
+    def sentence(self) -> str:
+        """Worker and commands, without a full stop."""
+        commands = "".join(f"; {name}: {command}" for name, command in self.commands.items())
+        return f"{self.title}, worker: {self.worker}{commands}"
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnosis:
     """The result for one alert. Times are Unix seconds.
 
     `firing_since`: when the running exporter found the alert's condition to hold; None when it did not, or does not
     run. `cause` is None when none was found. `evidence` has what was asked, by question, in that order. `actions` is
-    the text of the cause's step.
+    the text of the cause's step. `library` is None for the default tables, and where it is not known.
     """
 
     alert: str
@@ -59,6 +75,7 @@ class Diagnosis:
     cause: Cause | None
     evidence: tuple[tuple[str, Evidence], ...]
     actions: str = ""
+    library: Library | None = None
 
     @property
     def unknown(self) -> tuple[tuple[str, Evidence], ...]:

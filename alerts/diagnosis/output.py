@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from alerts.diagnosis.model import Diagnosis, Evidence
+from alerts.diagnosis.model import Diagnosis, Evidence, Library
 from exporter.core.exit_status import ExitStatus
 from exporter.core.humanize import json_safe, moment
 
@@ -60,6 +60,7 @@ def as_json(diagnosis: Diagnosis) -> str:
         }
         if cause
         else None,
+        "library": _library(diagnosis.library),
         "evidence": [
             {"question": name, "answer": each.answer, "text": each.text, "remedy": each.remedy or None}
             for name, each in diagnosis.evidence
@@ -68,13 +69,20 @@ def as_json(diagnosis: Diagnosis) -> str:
     return json.dumps(json_safe(document), indent=2, allow_nan=False) + "\n"
 
 
+def _library(library: Library | None) -> dict[str, Any] | None:
+    if library is None:
+        return None
+    return {"title": library.title, "worker": library.worker, "commands": dict(library.commands)}
+
+
 def sentence(diagnosis: Diagnosis) -> str:
     """The cause and its evidence in a notification; empty when there is no cause. MAX_SENTENCE characters at most."""
     if diagnosis.cause is None:
         return ""
     conditions = [name for name, _ in diagnosis.cause.when]
     seen = "; ".join(each.text for name, each in diagnosis.known if name in conditions)
-    text = f"{diagnosis.cause.title}: {seen} (runbook {diagnosis.cause.step})"
+    worker = f"; worker: {diagnosis.library.worker}" if diagnosis.library else ""
+    text = f"{diagnosis.cause.title}: {seen}{worker} (runbook {diagnosis.cause.step})"
     return text if len(text) <= MAX_SENTENCE else f"{text[: MAX_SENTENCE - 1]}…"
 
 
@@ -92,6 +100,8 @@ def _head(diagnosis: Diagnosis) -> Iterator[str]:
     if diagnosis.firing_since is not None:
         parts.append(f"firing since {moment(diagnosis.firing_since)}")
     yield ", ".join((*parts, f"checked {moment(diagnosis.at, '%Y-%m-%d %H:%M:%S UTC')}"))
+    if diagnosis.library:
+        yield from _wrapped(f"of {diagnosis.library.sentence}")
 
 
 def _steps(diagnosis: Diagnosis) -> Iterator[str]:

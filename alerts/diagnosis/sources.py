@@ -10,18 +10,23 @@ from itertools import pairwise
 from alerts.diagnosis import exporter_status
 from alerts.diagnosis.application_answer import ApplicationAnswer
 from alerts.diagnosis.exporter_status import ExporterStatus
+from alerts.diagnosis.model import Evidence, Library
 from alerts.evaluation.state_file import SavedState, StateFile, StateFileError
 from alerts.evaluation.state_machine import ActiveAlert
-from alerts.model import Policy, RuleKey, Severity
+from alerts.model import Policy, Rule, RuleKey, Severity
+from alerts.policy.outbox_section import profile_of
 from exporter.config.settings import Config
 from exporter.core.errors import SampleError, TooSlow
-from exporter.database import DatabaseClient, Session
+from exporter.database import DatabaseClient, Session, relations
 from exporter.database.visibility import Table
 from exporter.metrics.catalogue import Metric
 from exporter.metrics.readings import CollectorFailure
+from exporter.outbox.mapping import OutboxMapping
 
 # Pending and processed jobs that a statement reads: some pages of an index, and as many of the table.
 COUNT_LIMIT = 1000
+# Of an integer in PostgreSQL.
+_MOST = 2**31 - 1
 # At most so much of a message, characters.
 MAX_MESSAGE_LENGTH = 240
 # A state that was saved longer ago belongs to no exporter that runs: it saves every five minutes.
@@ -132,9 +137,39 @@ class Sources:
                 found = (found or 0.0) + sum(steps)
         return found
 
+    def rule(self, alert: str, severity: Severity) -> Rule:
+        """A rule, also one that this outbox cannot have: questions compare with its numbers."""
+        return self.policy.any_rule(RuleKey(alert, severity))
+
     def threshold(self, alert: str, severity: Severity) -> float:
         """The configured threshold of a rule, in its unit."""
-        return self.policy.rule(RuleKey(alert, severity)).threshold
+        return self.rule(alert, severity).threshold
+
+    @property
+    def mapping(self) -> OutboxMapping:
+        """What the outbox's columns mean."""
+        return self.config.outbox.mapping()
+
+    @property
+    def library(self) -> Library | None:
+        """The library whose outbox it is, where its profile is configured and names its worker."""
+        profile = profile_of(self.config)
+        return Library(profile.title, profile.worker, profile.commands) if profile and profile.worker else None
+
+    @property
+    def exhausted_attempts(self) -> int:
+        """From so many attempts on a job is exhausted; the greatest number where the jobs themselves tell."""
+        return _MOST if self.mapping.has_exhausted else self.config.sampling.exhausted_attempts
+
+    def reads(self, *jobs: str) -> tuple[Table, ...]:
+        """The tables and columns behind jobs such as `pending_jobs` in a statement."""
+        return relations.reads(self.mapping, *jobs)
+
+    def lacks(self, *metrics: Metric) -> Evidence | None:
+        """The answer about what this outbox does not have: the first of these metrics; None when it has all."""
+        reasons = (self.policy.unknown_metrics.get(metric.name, "") for metric in metrics)
+        reason = next(filter(None, reasons), "")
+        return Evidence(None, f"not known of this outbox: {reason}") if reason else None
 
     def scaled(self, seconds: float) -> float:
         """A duration in the time scale of the rules, seconds."""

@@ -61,13 +61,15 @@ def _check_recordings(document: PolicyDocument, problems: Problems) -> None:
     """Signals are evaluated in the order of the file: a signal may only use signals above it."""
     known: set[str] = set()
     for recording in document.recordings:
-        for name in _SIGNAL.findall(recording.expr.text):
-            if name not in known:
-                problems.add(recording.expr.place, f"{name} is not a signal above this one{nearest(name, known)}")
+        exprs = [recording.expr, *([recording.exhausted_apart.expr] if recording.exhausted_apart else [])]
+        for expr in exprs:
+            for name in _SIGNAL.findall(expr.text):
+                if name not in known:
+                    problems.add(expr.place, f"{name} is not a signal above this one{nearest(name, known)}")
         if recording.record.text in known:
             problems.add(recording.record.place, "duplicate signal")
         known.add(recording.record.text)
-        check_unused_parameters(recording.parameters, [recording.expr], problems)
+        check_unused_parameters(recording.parameters, exprs, problems)
 
 
 def _check_signal(entry: AlertEntry, document: PolicyDocument, problems: Problems) -> None:

@@ -33,6 +33,14 @@ class ExpressionParameter:
 
 
 @dataclass(frozen=True, slots=True)
+class ExhaustedApart:
+    """What a signal means, and its expression, where exhausted jobs are not attempted any more."""
+
+    meaning: str
+    expr: SourceText
+
+
+@dataclass(frozen=True, slots=True)
 class RecordingEntry:
     """An entry of `signals`."""
 
@@ -42,6 +50,7 @@ class RecordingEntry:
     expr: SourceText
     parameters: tuple[ExpressionParameter, ...]
     outlets: frozenset[Outlet] = frozenset(Outlet)
+    exhausted_apart: ExhaustedApart | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +226,13 @@ def _recording(fields: _Fields) -> RecordingEntry:
             fields.required_text("expr"),
             fields.amounts("parameters"),
             fields.outlets(),
+            next((_exhausted_apart(each) for each in fields.mapping("exhausted_apart")), None),
         )
+
+
+def _exhausted_apart(fields: _Fields) -> ExhaustedApart:
+    with fields:
+        return ExhaustedApart(fields.required_text("meaning").text, fields.required_text("expr"))
 
 
 def _objective(fields: _Fields) -> Objective:

@@ -21,7 +21,7 @@ from typing import Final
 from alerts.model import Outlet, Policy, Rule, Severity
 from alerts.policy.inhibition import order_by_inhibition
 from alerts.policy.inline import Inlining
-from alerts.policy.yaml_lines import HEADER, comment, folded
+from alerts.policy.yaml_lines import comment, folded, header
 from exporter.config.values import format_duration
 
 DATASOURCE: Final = "prometheus"
@@ -39,7 +39,7 @@ def grafana_rules(policy: Policy, datasource: str = DATASOURCE) -> str:
     """A provisioning file; `datasource` is the uid of the data source that has the exporter's series."""
     rules = [rule for rule in order_by_inhibition(policy.rules) if Outlet.PROMETHEUS in rule.outlets]
     lines = (line for severity in Severity for line in _group(policy, rules, severity, datasource))
-    return HEADER + "apiVersion: 1\ngroups:\n" + "".join(f"{line}\n" for line in lines)
+    return header(policy) + "apiVersion: 1\ngroups:\n" + "".join(f"{line}\n" for line in lines)
 
 
 def _group(policy: Policy, rules: list[Rule], severity: Severity, datasource: str) -> Iterator[str]:

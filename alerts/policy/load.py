@@ -6,6 +6,7 @@ The rule manager, the rule files and the dashboards take the policy from here.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache, partial
+from importlib import import_module
 from pathlib import Path
 
 from alerts.model import Objective, Policy, Rule, RuleKey, Severity, Signal
@@ -35,6 +36,7 @@ from exporter.config import yaml_file
 from exporter.config.settings import AlertingSettings, Amount, Config, Override
 from exporter.config.values import format_duration
 from exporter.core.problems import Place, Problems
+from exporter.outbox.mapping import DEFAULT
 
 FILE = Path(__file__).parents[1] / "policy.yaml"
 # The placeholder for an alert's name in the URL of its runbook. URLs contain no braces.
@@ -52,6 +54,7 @@ def load_policy(  # noqa: PLR0913 - one parameter for each thing that a configur
     document: PolicyDocument | None = None,
     dialect: Dialect = Dialect.PROMQL,
     objective: Callable[[Objective], Objective] = lambda objective: objective,
+    exhausted_apart: bool = False,
 ) -> Policy:
     """The policy of a document, by default the shipped one, changed by a configuration.
 
@@ -59,29 +62,44 @@ def load_policy(  # noqa: PLR0913 - one parameter for each thing that a configur
     `time_scale` multiplies every duration: windows, parameters, thresholds that are times, `for`, `keep_firing_for`.
     `interval` is an upper bound, seconds: rules are evaluated at least as often as the exporter samples.
     `objective` returns the latency objective that takes the place of the document's.
+    `exhausted_apart`: exhausted jobs are not attempted any more, so that they are no backlog.
     `runbook` is the URL of a runbook with `{alert}` for the alert's name; empty when it is unknown.
     Raises: ConfigError with every invalid override.
     """
     document = document or _default_document()
+    if exhausted_apart:
+        document = replace(document, recordings=tuple(map(_with_exhausted_apart, document.recordings)))
     if document.objective:
         document = replace(document, objective=objective(document.objective))
     builder = _PolicyBuilder(document, tuple(overrides), time_scale, dialect)
     return builder.policy(tuple(dict.fromkeys(jobs)) or (job,), interval, runbook)
 
 
+def _with_exhausted_apart(recording: RecordingEntry) -> RecordingEntry:
+    other = recording.exhausted_apart
+    return recording if other is None else replace(recording, meaning=other.meaning, expr=other.expr)
+
+
 def configured_policy(config: Config, *, jobs: Iterable[str] = (), dialect: Dialect = Dialect.PROMQL) -> Policy:
-    """The policy for a configuration. Raises: ConfigError."""
-    alerting = config.alerting
-    return load_policy(
+    """The policy for a configuration, without what its outbox cannot have. Raises: ConfigError."""
+    alerting, mapping = config.alerting, config.outbox.mapping()
+    load = partial(
+        load_policy,
         alerting.thresholds,
         job=alerting.job,
-        jobs=jobs,
+        jobs=tuple(jobs),
         time_scale=alerting.time_scale,
         interval=config.sampling.interval,
         runbook=_runbook(config),
-        dialect=dialect,
         objective=partial(_configured_objective, alerting),
+        exhausted_apart=mapping.has_exhausted,
     )
+    policy = load(dialect=dialect)
+    if mapping == DEFAULT:
+        return policy  # it has all metrics
+    # Not imported above: it needs the parser of PromQL, which the default tables' rule files do not.
+    found: Policy = import_module("alerts.policy.left_out").without_unknown(policy, load(), config)
+    return found
 
 
 def _configured_objective(alerting: AlertingSettings, objective: Objective) -> Objective:

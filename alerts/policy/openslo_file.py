@@ -14,7 +14,7 @@ import yaml
 
 from alerts.model import Objective, Policy, Rule
 from alerts.policy.objective import bucket_label, least_bound
-from alerts.policy.yaml_lines import HEADER
+from alerts.policy.yaml_lines import header
 from exporter.config.values import duration, format_duration
 from exporter.metrics.catalogue import PROCESSING_TIME
 
@@ -45,7 +45,7 @@ def openslo(policy: Policy, jobs: Iterable[str]) -> str:
     documents = [_target()]
     for name, job in _named(jobs).items():
         documents += _outbox(name, job, policy.objective, rates)
-    return HEADER + yaml.safe_dump_all(documents, sort_keys=False, explicit_start=True, width=110)
+    return header(policy) + yaml.safe_dump_all(documents, sort_keys=False, explicit_start=True, width=110)
 
 
 def burn_rates(policy: Policy) -> Iterator[BurnRate]:

@@ -13,7 +13,7 @@ from typing import Final
 
 from alerts.model import Outlet, Policy, Rule, Signal
 from alerts.policy.inhibition import order_by_inhibition
-from alerts.policy.yaml_lines import HEADER, comment, folded
+from alerts.policy.yaml_lines import comment, folded, header
 from exporter.config.values import format_duration
 
 GROUP: Final = "outbox"
@@ -30,17 +30,17 @@ _VM_RULE = f"apiVersion: operator.victoriametrics.com/v1beta1\nkind: VMRule\n{_M
 
 def rule_file(policy: Policy) -> str:
     """A file for `rule_files` in the configuration of Prometheus."""
-    return HEADER + _lines(policy, "")
+    return header(policy) + _lines(policy, "")
 
 
 def prometheus_rule(policy: Policy) -> str:
     """An object for the Prometheus operator, which selects objects by the labels of its `ruleSelector`."""
-    return HEADER + _PROMETHEUS_RULE + _lines(policy, "  ")
+    return header(policy) + _PROMETHEUS_RULE + _lines(policy, "  ")
 
 
 def vm_rule(policy: Policy) -> str:
     """An object for the VictoriaMetrics operator, of a policy whose expressions may be MetricsQL."""
-    return HEADER + _VM_RULE + _lines(policy, "  ")
+    return header(policy) + _VM_RULE + _lines(policy, "  ")
 
 
 def _lines(policy: Policy, indent: str) -> str:

@@ -4,12 +4,24 @@ import textwrap
 from collections.abc import Iterator
 from typing import Final
 
+from alerts.model import Policy
+
 HEADER: Final = """\
 # Written by `outbox-exporter rules` from the policy (alerts/policy.yaml), which says where each threshold comes from.
 # Don't edit it: thresholds are changed in the configuration of the exporter (alerting.thresholds), then written anew.
 """
 
 _WIDTH = 110
+
+
+def header(policy: Policy) -> str:
+    """The first lines of a file: what wrote it, and what it leaves out."""
+    lines = (
+        line
+        for reason, names in policy.left_out_by_reason.items()
+        for line in comment(f"Left out: {', '.join(names)}. Reason: {reason}.", 0)
+    )
+    return HEADER + "".join(f"{line}\n" for line in lines)
 
 
 def comment(text: str, indent: int) -> Iterator[str]:

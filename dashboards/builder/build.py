@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
@@ -15,8 +16,10 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from alerts.model import Policy
 from alerts.policy.load import load_policy, runbook_file
 from dashboards.builder.health import health
-from dashboards.builder.overview import overview
+from dashboards.builder.layout import GridLayout
+from dashboards.builder.overview import BACKLOG_SECTION, other_states, overview
 from dashboards.builder.watch import watch
+from dashboards.configured import OTHER_PANELS
 
 HERE = Path(__file__).parents[1]
 # Grafana serves them from its directory public/runbooks, where compose.yaml mounts them.
@@ -32,7 +35,12 @@ def dashboards(policy: Policy) -> Mapping[str, Dashboard]:
     }
 
 
-def printed(dashboard: Dashboard) -> str:
+def other_panels() -> Mapping[str, Any]:
+    """The panels that the default tables have no values for, and the section of the overview that they belong to."""
+    return {"section": BACKLOG_SECTION, "panels": GridLayout().put((other_states(),))}
+
+
+def printed(dashboard: Dashboard | Mapping[str, Any]) -> str:
     """The JSON that Grafana imports. The same dashboard always gives the same text."""
     return json.dumps(dashboard, cls=JSONEncoder, indent=2, ensure_ascii=False) + "\n"
 
@@ -42,9 +50,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     policy = load_policy(runbook=runbook_file(asked.runbooks))
     texts = {asked.directory / name: printed(dashboard) for name, dashboard in dashboards(policy).items()}
+    texts[asked.directory / OTHER_PANELS] = printed(other_panels())
     if asked.check:
         return _check(path for path, text in texts.items() if not path.exists() or path.read_text("utf-8") != text)
     for path, text in texts.items():
+        path.parent.mkdir(exist_ok=True)
         path.write_text(text, "utf-8")
     return 0
 

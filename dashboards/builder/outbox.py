@@ -219,3 +219,25 @@ class OutboxPanels(PanelGroup):
             limits=limits(self.policy, "OutboxRetentionOverdue", unit=DAY),
             empty="There is no processed job.",
         ).axis_label("days")
+
+
+def scheduled() -> timeseries.Panel:
+    """Jobs that are not due yet."""
+    return panels.lines(
+        "Scheduled jobs",
+        "Jobs that are not due yet, and those whose retry waits for its time. They are no backlog. Grows without end: "
+        "jobs are planned faster than they become due, or every attempt fails.",
+        PanelQuery(one(pick(catalogue.SCHEDULED_JOBS)), "scheduled"),
+        colours={"scheduled": CALM},
+    ).decimals(0)
+
+
+def running() -> timeseries.Panel:
+    """Jobs that a worker has."""
+    return panels.lines(
+        "Running jobs",
+        "Jobs that a worker has taken and not finished. They are no backlog. Stays up while nothing is processed: "
+        "their worker was killed, or hangs.",
+        PanelQuery(one(pick(catalogue.RUNNING_JOBS)), "running"),
+        colours={"running": GOOD},
+    ).decimals(0)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from alerts.model import Policy
+from dashboards.builder import outbox
 from dashboards.builder.application import ApplicationPanels
 from dashboards.builder.headline import HeadlinePanels
 from dashboards.builder.layout import DashboardSection, grid_row, panel_block
@@ -12,6 +13,13 @@ from dashboards.builder.outbox import OutboxPanels
 from dashboards.builder.page import OVERVIEW, DashboardHeader, page
 from dashboards.builder.signals import SignalPanels
 from dashboards.builder.tables import TablePanels
+
+BACKLOG_SECTION = "Backlog: size, age, drain time"
+
+
+def other_states() -> DashboardSection:
+    """What the default tables do not have: it is added to the section of the backlog."""
+    return DashboardSection("", (grid_row(8, (12, outbox.scheduled()), (12, outbox.running())),))
 
 
 def overview(policy: Policy) -> Dashboard:
@@ -55,7 +63,7 @@ def _outbox(signals: SignalPanels, outbox: OutboxPanels, application: Applicatio
     )
     yield DashboardSection("Latency objective", (grid_row(8, (4, signals.budget()), (20, signals.burn_rates())),))
     yield DashboardSection(
-        "Backlog: size, age, drain time",
+        BACKLOG_SECTION,
         (
             grid_row(8, (8, signals.backlog()), (8, signals.ages()), (8, outbox.drain())),
             grid_row(8, (8, outbox.queue_backlog()), (8, outbox.queue_ages()), (8, signals.head())),

@@ -17,6 +17,7 @@ from alerts.notify.evidence import EvidenceStore
 from alerts.notify.notifier import Notifier, create_notifier
 from alerts.policy import runbook_file
 from alerts.policy.load import configured_policy
+from alerts.policy.outbox_section import with_outbox
 from alerts.watch.analysis import messages
 from alerts.watch.checks.checks import CheckParameters
 from alerts.watch.checks.configured import configured_checks
@@ -66,8 +67,9 @@ class Alerting:
 
     def __init__(self, config: Config, samples: SampleSource, started_at: float, version: str) -> None:
         state_dir = config.watch.state_dir
+        self._config = config
         parameters = check_parameters(config)
-        policy = parameters.policy
+        policy = self.policy = parameters.policy
         self._states = samples.states
         # The samples that are requested then reach an evaluation before the end of the watch: a sampling run may be an
         # interval away, and may end only after the evaluation that follows it.
@@ -128,6 +130,8 @@ class Alerting:
             "notices": list(self._notices(view)),
             "changes": recent_changes(view),
             "drill": self.notifications.drill_status(),
+            "left_out": {reason: list(names) for reason, names in self.policy.left_out_by_reason.items()},
+            "unknown_metrics": dict(self.policy.unknown_metrics),
         }
 
     def watch(self) -> Mapping[str, Any]:
@@ -141,6 +145,11 @@ class Alerting:
             "trouble": view.trouble,
             "changes": recent_changes(view),
         }
+
+    def runbook(self, alert: str) -> str | None:
+        """The Markdown of an alert's runbook, with what it has to say about this outbox; otherwise as `runbook`."""
+        markdown = runbook(alert)
+        return with_outbox(markdown, alert, self._config, self.policy) if markdown and alert else markdown
 
     def _alert(self, alert: Alert, evaluation: Evaluation) -> AlertStatus:
         rule = self.rule_manager.rule(alert.key)
@@ -175,7 +184,10 @@ class Alerting:
     def _add_trend(self, evaluation: Evaluation) -> None:
         while self._trends and self._trends[0][0] < evaluation.at - TREND_SECONDS:
             self._trends.popleft()
-        self._trends.append((evaluation.at, signals(self._states(), time.monotonic(), evaluation.at)))
+        self._trends.append((evaluation.at, self._signals(evaluation.at)))
+
+    def _signals(self, at: float) -> FiveSignals:
+        return signals(self._states(), time.monotonic(), at, exhausted_apart=self.policy.exhausted_apart)
 
     def _check_state(self, _: Evaluation) -> None:
         self._state.check(time.monotonic())

@@ -24,6 +24,7 @@ from exporter.core.humanize import duration
 from exporter.core.logs import hide
 from exporter.database import Session
 from exporter.migration.verify import access_checks
+from exporter.outbox.mapping import DEFAULT
 from exporter.sampling.sampler import Sampler
 from exporter.web.config.reloader import load as load_web
 from exporter.web.server import AddressInUse, bind
@@ -139,7 +140,8 @@ def _findings(sampling: Sampler) -> Iterator[ConfigFinding]:
             finding = ConfigFinding(name, error)
         yield finding
     yield from _tables(sampling)
-    yield from _migration(sampling)
+    if sampling.config.outbox.mapping() == DEFAULT:
+        yield from _migration(sampling)
 
 
 def _tables(sampling: Sampler) -> Iterator[ConfigFinding]:

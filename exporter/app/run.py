@@ -11,7 +11,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
-from exporter.app.alerting import Alerting, SampleSource, runbook
+from exporter.app.alerting import Alerting, SampleSource
 from exporter.app.config_file import ConfigFile
 from exporter.app.failure_log import FailureLog
 from exporter.app.footprint import release_memory
@@ -183,7 +183,14 @@ class App:
         """The content of the status page."""
         sampling, alerting = self._runtime.sampling, self._runtime.alerting
         target = sampling.database.target
-        about = ExporterInfo(self._version, target, self._reload_succeeded, self._started_at, self._last_scrape)
+        about = ExporterInfo(
+            self._version,
+            target,
+            self._reload_succeeded,
+            self._started_at,
+            self._last_scrape,
+            exhausted_apart=alerting.policy.exhausted_apart,
+        )
         return status(about, sampling.store.states(), time.monotonic(), time.time(), alerting.status())
 
     def note_scrape(self) -> None:
@@ -231,7 +238,7 @@ class App:
             scraped=self.note_scrape,
             watch=lambda: self._runtime.alerting.watch(),  # noqa: PLW0108 - a reload replaces it
             ready=self.ready,
-            runbook=runbook,
+            runbook=lambda alert: self._runtime.alerting.runbook(alert),  # noqa: PLW0108 - a reload replaces it
             reload=self.reload if config.web.enable_reload else None,
             version=self._version,
         )

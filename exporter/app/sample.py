@@ -37,7 +37,9 @@ def render(sampling: CollectorSet, form: Format) -> str:
     """The sample, whatever its age is now."""
     states = tuple(map(_of_one_run, sampling.store.states()))
     if form == "json":
-        return _document(ExporterInfo(version(), sampling.database.target, reloaded=True), states)
+        apart = sampling.mapping.has_exhausted
+        info = ExporterInfo(version(), sampling.database.target, reloaded=True, exhausted_apart=apart)
+        return _document(info, states)
     store = SnapshotStore(states)
     return _text(OutboxCollector(lambda: store, version(), sampling.labels.by_name, lambda: True))
 

@@ -149,7 +149,8 @@ class AlertingStatus(TypedDict):
     """The part about alerts and the watch; `alerts` is None before the first evaluation.
 
     `trends` are the five signals over the last hour, [Unix seconds, value or None], by the page's names for them.
-    `changes` are the latest ones, the last first. `drill` is None when none is scheduled.
+    `changes` are the latest ones, the last first. `drill` is None when none is scheduled. `left_out` are the alerts and
+    signals that this outbox cannot have, by the reason; `unknown_metrics` the metrics, each with the reason.
     """
 
     alerts: list[AlertStatus] | None
@@ -158,6 +159,8 @@ class AlertingStatus(TypedDict):
     notices: list[Notice]
     changes: list[ChangeStatus]
     drill: "DrillStatus | None"
+    left_out: dict[str, list[str]]
+    unknown_metrics: dict[str, str]
 
 
 NO_ALERTING: AlertingStatus = {
@@ -167,13 +170,15 @@ NO_ALERTING: AlertingStatus = {
     "notices": [],
     "changes": [],
     "drill": None,
+    "left_out": {},
+    "unknown_metrics": {},
 }
 
 
 class StatusDict(AlertingStatus):
     """The whole answer; all times in Unix seconds, `unaccounted` in jobs by kind.
 
-    `application` is None when none is configured.
+    `application` is None when none is configured. `scheduled` and `running` jobs are None where they are not known.
     `maintenance_until` is the declared end of the maintenance in force; in the past, the maintenance overruns.
     """
 
@@ -186,6 +191,8 @@ class StatusDict(AlertingStatus):
     server: ServerStatus | None
     signals: FiveSignals
     unaccounted: dict[str, float] | None
+    scheduled: float | None
+    running: float | None
     maintenance_until: float | None
     migration: MigrationStatus | None
     application: ApplicationStatus | None
@@ -193,13 +200,22 @@ class StatusDict(AlertingStatus):
     config_reload_successful: bool
 
 
-def signals(states: Iterable[CollectorState], now: float, unix_now: float) -> FiveSignals:
-    """The five signals from readings that have not expired; `now` in seconds of the monotonic clock."""
+def signals(
+    states: Iterable[CollectorState], now: float, unix_now: float, *, exhausted_apart: bool = False
+) -> FiveSignals:
+    """The five signals from readings that have not expired; `now` in seconds of the monotonic clock.
+
+    `exhausted_apart`: exhausted jobs are not attempted any more, so that they are no backlog.
+    """
     readings = _fresh(states, now)
-    oldest = _values(readings, catalogue.OLDEST_PENDING)
+    apart = {("exhausted",)} if exhausted_apart else set()
+    pending, oldest = (
+        {labels: value for labels, value in _values(readings, metric).items() if labels not in apart}
+        for metric in (catalogue.PENDING_JOBS, catalogue.OLDEST_PENDING)
+    )
     events = _values(readings, catalogue.LAST_HOUR_EVENTS)
     return {
-        "backlog": _sum(_values(readings, catalogue.PENDING_JOBS)),
+        "backlog": _sum(pending),
         # The timestamp is of the database's clock; a small difference must not show as a negative age.
         "oldest_pending_age_seconds": max(0.0, unix_now - min(oldest.values())) if oldest else None,
         "processing_time_avg_seconds": _values(readings, catalogue.LAST_HOUR_PROCESSING_TIME).get(("created",)),
@@ -276,6 +292,7 @@ def unaccounted(states: Iterable[CollectorState], now: float) -> dict[str, float
 class ExporterInfo:
     """The status without a sample: `database` is the address, without secrets.
 
+    `exhausted_apart`: as for `signals`.
     Units: `started`, of the process, and `last_scrape`, of the last request of /metrics, Unix seconds; None where
     nothing is served.
     """
@@ -285,6 +302,7 @@ class ExporterInfo:
     reloaded: bool
     started: float | None = None
     last_scrape: float | None = None
+    exhausted_apart: bool = False
 
 
 def status(
@@ -310,8 +328,10 @@ def status(
         "now": unix_now,
         "database": about.database,
         "server": server_status(latest_server(states, now)),
-        "signals": signals(states, now, unix_now),
+        "signals": signals(states, now, unix_now, exhausted_apart=about.exhausted_apart),
         "unaccounted": unaccounted(states, now),
+        "scheduled": _values(_fresh(states, now), catalogue.SCHEDULED_JOBS).get(()),
+        "running": _values(_fresh(states, now), catalogue.RUNNING_JOBS).get(()),
         "maintenance_until": _values(_fresh(states, now), catalogue.MAINTENANCE_DECLARED_END).get(()),
         "migration": migration(states, now),
         "application": application(states, now),

@@ -26,6 +26,7 @@ def check_config(options: argparse.Namespace) -> ExitStatus:
     findings = []
     for finding in chain(
         (check.ConfigFinding("configuration"), alerts),
+        _left_out(policy),
         _watch_checks(config, policy),
         check.machine(config),
         () if options.offline else check.targets(config),
@@ -34,6 +35,12 @@ def check_config(options: argparse.Namespace) -> ExitStatus:
         output.write(f"{finding}\n")
         findings.append(finding)
     return check.verdict(findings)
+
+
+def _left_out(policy: Policy) -> Iterator[check.ConfigFinding]:
+    """What the outbox cannot have, by the reason."""
+    for reason, names in policy.left_out_by_reason.items():
+        yield check.ConfigFinding("alerts", note=f"left out: {', '.join(names)}; {reason}")
 
 
 def _watch_checks(config: Config, policy: Policy) -> Iterator[check.ConfigFinding]:

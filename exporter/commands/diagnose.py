@@ -19,6 +19,7 @@ from exporter.core.errors import ConfigError
 from exporter.core.exit_status import ExitStatus
 from exporter.core.problems import nearest
 from exporter.metrics.readings import CollectorFailure
+from exporter.outbox.mapping import DEFAULT
 from exporter.sampling.collector_set import CollectorSet
 from exporter.sampling.run import run_once
 
@@ -61,5 +62,7 @@ def _firing(config: Config) -> tuple[str, ...]:
 
 def _failures(sampling: CollectorSet) -> list[tuple[str, tuple[CollectorFailure, ...]]]:
     """One run of each collector of the database, now."""
-    collectors: tuple[Collector, ...] = (*sampling.database_collectors, MigrationCollector(sampling.database))
+    collectors: tuple[Collector, ...] = sampling.database_collectors
+    if sampling.mapping == DEFAULT:
+        collectors += (MigrationCollector(sampling.database),)
     return [(each.name, run_once(each).outcome.failures) for each in collectors]

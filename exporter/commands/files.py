@@ -86,12 +86,16 @@ def _find(name: str) -> Path:
 
 def export(options: argparse.Namespace) -> ExitStatus:
     """Write nothing unless everything may be written."""
-    texts = {options.directory / name: path.read_text("utf-8") for name, path in files().items()}
-    if not options.force and (different := [path for path, text in texts.items() if _differs(path, text)]):
+    write({options.directory / name: path.read_text("utf-8") for name, path in files().items()}, force=options.force)
+    return ExitStatus.GOOD
+
+
+def write(texts: Mapping[Path, str], *, force: bool) -> None:
+    """Write files and print a line for each; none unless every one may be written. Raises: ConfigError."""
+    if not force and (different := [path for path, text in texts.items() if _differs(path, text)]):
         raise ConfigError(tuple(f"{path}: exists and differs; --force replaces it" for path in different))
     for line in _written(texts.items()):
         output.write(line)
-    return ExitStatus.GOOD
 
 
 def _differs(path: Path, text: str) -> bool:

@@ -21,6 +21,7 @@ from exporter.migration.report import CheckAnswer, CheckReport, unknown_finding
 from exporter.migration.rollback_options import RollbackOptions
 from exporter.migration.smoke import run as smoke_run
 from exporter.migration.verify import run as verify_run
+from exporter.outbox.mapping import DEFAULT
 
 EXIT_STATUS: Mapping[CheckAnswer, ExitStatus] = MappingProxyType(
     {CheckAnswer.OK: ExitStatus.GOOD, CheckAnswer.BROKEN: ExitStatus.BAD, CheckAnswer.UNKNOWN: ExitStatus.UNKNOWN}
@@ -29,7 +30,7 @@ EXIT_STATUS: Mapping[CheckAnswer, ExitStatus] = MappingProxyType(
 
 def verify(options: argparse.Namespace) -> int:
     """Unknown also for a database out of reach."""
-    config = load(options)
+    config = _load(options, "verify")
     with closing(DatabaseClient(config.database)) as database:
         database.open()
         try:
@@ -44,7 +45,7 @@ def verify(options: argparse.Namespace) -> int:
 
 def smoke(options: argparse.Namespace) -> int:
     """With a connection string of its own, of a role that may write."""
-    config = load(options)
+    config = _load(options, "smoke")
     dsn = _smoke_dsn(options.dsn_file)
     given = dict(_pair(text) for text in options.set)
     report = smoke_run.smoke(dsn, config.database.schema, given, options.accept)
@@ -53,12 +54,20 @@ def smoke(options: argparse.Namespace) -> int:
 
 def rollback_check(options: argparse.Namespace) -> int:
     """With the latest backup, where its directory is given."""
-    config = load(options)
+    config = _load(options, "rollback-check")
     with closing(DatabaseClient(config.database)) as database:
         database.open()
         backups = RollbackOptions(options.backup_dir, options.max_backup_age)
         report = rollback.rollback_check(database, config.sampling, backups, time.time())
     return _print_report(options, report, database.target, config)
+
+
+def _load(options: argparse.Namespace, command: str) -> Config:
+    """The configuration of the tables that the migration creates. Raises: ConfigError for those of another outbox."""
+    config = load(options)
+    if config.outbox.mapping() != DEFAULT:
+        raise ConfigError((f"outbox: {command} is about the default tables, which the migration creates",))
+    return config
 
 
 def _smoke_dsn(file: Path | None) -> str:

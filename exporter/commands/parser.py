@@ -226,6 +226,11 @@ def _add_exporter(commands: _CommandGroup) -> None:
 
 
 def _add_files(commands: _CommandGroup) -> None:
+    dashboards = commands.add(
+        "dashboards", "dashboards:dashboards", "write the Grafana dashboards for this configuration below a directory"
+    )
+    dashboards.add_argument("directory", type=Path, metavar="DIRECTORY", help="created if it is missing")
+    dashboards.add_argument("--force", action="store_true", help="replace existing files that differ")
     group = commands.group(
         "files", "rules, dashboards, runbooks, SQL scripts, examples", ("list", "show", "export"), "files:list_names"
     )

@@ -1,7 +1,8 @@
 """`rules`: the alert rules of a configuration, for the program that evaluates them."""
 
 import argparse
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from types import MappingProxyType
 
@@ -40,15 +41,34 @@ _WRITERS: Mapping[str, Callable[[Policy, argparse.Namespace], str]] = MappingPro
 
 
 def rules(options: argparse.Namespace) -> ExitStatus:
-    """Needs neither the database nor Prometheus."""
-    output.write(text(options, load(options)))
+    """Needs neither the database nor Prometheus. What is left out is named on standard error, too."""
+    written, policy = text_and_policy(options, load(options))
+    output.write(written)
+    for line in left_out(policy):
+        print(line, file=sys.stderr)
     return ExitStatus.GOOD
+
+
+def left_out(policy: Policy) -> Iterator[str]:
+    """A line for each reason for which alerts are left out."""
+    alerts = {rule.key.alert for rule in policy.rules}
+    for reason, names in policy.left_out_by_reason.items():
+        if missing := [name for name in names if name.startswith("Outbox") and name not in alerts]:
+            yield f"left out ({reason}): {', '.join(missing)}"
 
 
 def text(options: argparse.Namespace, config: Config) -> str:
     """The rules in the form of the options. Raises: ConfigError."""
+    return text_and_policy(options, config)[0]
+
+
+def text_and_policy(options: argparse.Namespace, config: Config) -> tuple[str, Policy]:
+    """The same, with the policy of the configuration. Raises: ConfigError."""
     if options.datasource is not None and options.format != "grafana":
         raise ConfigError(("--datasource: only --format grafana names a data source",))
     dialect = Dialect.METRICSQL if options.format == "vmrule" else Dialect.PROMQL
     policy = configured_policy(config, jobs=options.job, dialect=dialect)
-    return _WRITERS[options.format](policy, options)
+    if options.format == "openslo" and policy.objective is None:
+        reason = policy.missing("OutboxLatencyBudgetBurnFast")
+        raise ConfigError((f"--format openslo: this outbox has no latency objective ({reason})",))
+    return _WRITERS[options.format](policy, options), policy

@@ -10,7 +10,7 @@ from typing import Any
 
 from exporter.core import html_layout, svg_charts
 from exporter.core.humanize import count, coverage, duration, moment, percent
-from exporter.metrics import terms
+from exporter.metrics import catalogue, terms
 from exporter.web import TREND_SECONDS, alert_list, drill, overview
 
 REFRESH_SECONDS = 30
@@ -72,8 +72,9 @@ def status_page(title: str, version: str, status: Mapping[str, Any]) -> str:
 {_changes(status["changes"], status["now"])}
 {drill.section(status["drill"])}
 {html_layout.section("application", "Application", _application(status["application"]))}
-{html_layout.section("migration", "Migration", _migration(status["migration"], status["now"]))}
+{_migration_section(status)}
 {html_layout.section("collectors", "Collectors", _collectors(status))}
+{_not_known(status)}
 </main>
 <footer class="soft">
 <nav aria-label="Endpoints"><ul>{links}</ul></nav>
@@ -146,6 +147,12 @@ def _flag(value: bool | None, yes: str, no: str) -> str:
     if value is None:
         return _UNKNOWN
     return f'<span class="state {"good" if value else "bad"}">{yes if value else no}</span>'
+
+
+def _migration_section(status: Mapping[str, Any]) -> str:
+    is_known = catalogue.MIGRATION_CHECKS.name not in status["unknown_metrics"]
+    found = _migration(status["migration"], status["now"]) if is_known else ""
+    return html_layout.section("migration", "Migration", found)
 
 
 def _migration(migration: Mapping[str, Any] | None, now: float) -> str:
@@ -225,7 +232,7 @@ def _problem(text: str, names: Iterable[str], places: Iterable[str]) -> str:
 
 
 def _signals(status: Mapping[str, Any]) -> str:
-    signals = status["signals"]
+    signals, unknown = status["signals"], status["unknown_metrics"]
     age, events = signals["oldest_pending_age_seconds"], signals["events_last_hour"]
     total = None if events is None else sum(events.values())
     cards = (
@@ -235,8 +242,42 @@ def _signals(status: Mapping[str, Any]) -> str:
         ("keys", terms.IDEMPOTENCY_KEYS, _shown(signals["idempotency_keys"], count), "live and expired"),
         ("failures", terms.FAILURE_RATIO, _shown(signals["failure_ratio"], percent), "last hour"),
     )
-    html = (_card(term.name, value, note + _trend(status, key, term.name)) for key, term, value, note in cards)
+    html = [
+        _card(term.name, value, note + _trend(status, key, term.name))
+        for key, term, value, note in cards
+        if not unknown.get(_METRICS.get(key, ""))
+    ]
+    others = ((status[key], name, note) for key, (name, note) in _OTHER_JOBS.items())
+    html += [_card(name, count(jobs), note) for jobs, name, note in others if jobs is not None]
     return f'<dl class="signals">{"".join(html)}</dl>'
+
+
+# The metric of a card, without which it is not shown: the section about what is not known has the reason.
+_METRICS = {
+    "time": catalogue.LAST_HOUR_PROCESSING_TIME.name,
+    "events": catalogue.LAST_HOUR_EVENTS.name,
+    "keys": catalogue.IDEMPOTENCY_KEYS.name,
+    "failures": catalogue.LAST_HOUR_FAILURE_RATIO.name,
+}
+_OTHER_JOBS = {
+    "scheduled": ("Scheduled jobs", "not due yet; no backlog"),
+    "running": ("Running jobs", "a worker has them; no backlog"),
+}
+
+
+def _not_known(status: Mapping[str, Any]) -> str:
+    """What this outbox cannot have, by the reason."""
+    found: dict[str, list[str]] = {}
+    for metric, reason in status["unknown_metrics"].items():
+        found.setdefault(reason, []).append(metric)
+    for reason, names in status["left_out"].items():
+        found.setdefault(reason, []).extend(names)
+    items = "".join(
+        f'<li>{escape(reason)}: <span class="soft">{escape(", ".join(names))}</span></li>'
+        for reason, names in found.items()
+    )
+    listed = f"<details><summary>{len(found)} reasons</summary><ul>{items}</ul></details>" if items else ""
+    return html_layout.section("not-known", "Not known of this outbox", listed)
 
 
 _UNCOUNTED = {

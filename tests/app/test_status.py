@@ -238,3 +238,20 @@ def test_which_server_answers(server, expected):
     run = CollectorRun("backlog", CollectorOutcome(BACKLOG, server=server), UNIX_NOW - 5, NOW - 5, 0.25)
     state = CollectorState("backlog", CollectorTarget.DATABASE, 15.0).after(run, 15.0)
     assert status(ABOUT, [state], NOW, UNIX_NOW)["server"] == expected
+
+
+def test_exhausted_jobs_that_are_not_attempted_are_no_backlog():
+    """Nor the oldest job; scheduled and running jobs have numbers of their own."""
+    readings = (
+        Reading(catalogue.PENDING_JOBS, 3.0, ("waiting",)),
+        Reading(catalogue.PENDING_JOBS, 500.0, ("exhausted",)),
+        Reading(catalogue.OLDEST_PENDING, UNIX_NOW - 20, ("waiting",)),
+        Reading(catalogue.OLDEST_PENDING, UNIX_NOW - 9000, ("exhausted",)),
+        Reading(catalogue.SCHEDULED_JOBS, 4.0),
+        Reading(catalogue.RUNNING_JOBS, 2.0),
+    )
+    states = [sampled(readings)]
+    for apart, backlog, age in ((True, 3.0, 20.0), (False, 503.0, 9000.0)):
+        found = status(ExporterInfo("1", "db", reloaded=True, exhausted_apart=apart), states, NOW, UNIX_NOW)
+        assert (found["signals"]["backlog"], found["signals"]["oldest_pending_age_seconds"]) == (backlog, age)
+        assert (found["scheduled"], found["running"]) == (4.0, 2.0)

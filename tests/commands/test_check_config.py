@@ -45,3 +45,16 @@ def test_check_config_warns_when_no_check_decides(capsys, monkeypatch):
     assert cli.main(["check-config", "--offline"]) == 0
     note = "note     watch: no check decides, so that every watch ends INCONCLUSIVE"
     assert note in capsys.readouterr().out.splitlines()
+
+
+def test_check_config_names_what_the_outbox_cannot_have(capsys, monkeypatch):
+    """Signals and alerts by the reason; nothing is for the default tables."""
+    assert cli.main(["check-config", "--offline"]) == 0
+    assert "left out" not in capsys.readouterr().out
+    monkeypatch.setenv("OUTBOX_EXPORTER_OUTBOX_PROFILE", "graphile-worker")
+    assert cli.main(["check-config", "--offline"]) == 0
+    notes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note     alerts: left out: ")]
+    reason = "which jobs a worker takes next is known of the default table only"
+    assert f"note     alerts: left out: outbox:head_blocked_jobs, OutboxHeadBlocked; {reason}" in notes
+    assert notes[0].startswith("note     alerts: left out: outbox:completed_jobs:increase5m, ")
+    assert notes[0].endswith("OutboxRetentionOverdue; the row of a processed job is deleted")

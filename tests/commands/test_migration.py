@@ -248,3 +248,13 @@ def test_the_jobs_mount_existing_files():
             arguments = pod["containers"][0]["args"]
             assert arguments[arguments.index("--dsn-file") + 1] == f"{mounts['smoke']}/dsn"
     assert set(known["Secret/outbox-smoke"]["stringData"]) == {"dsn"}
+
+
+@pytest.mark.parametrize("command", ["verify", "smoke", "rollback-check"])
+def test_other_outboxes_are_refused(command, monkeypatch):
+    """In one sentence, before any connection."""
+    monkeypatch.setenv("OUTBOX_EXPORTER_OUTBOX_PROFILE", "river")
+    options = parser().parse_args([command])
+    with pytest.raises(ConfigError) as error:
+        function(options.command)(options)
+    assert error.value.problems == (f"outbox: {command} is about the default tables, which the migration creates",)

@@ -11,7 +11,7 @@ import yaml
 from exporter import cli
 from exporter.commands import rules
 from exporter.commands.parser import RULE_FORMATS, parser
-from exporter.config.settings import AlertingSettings, Config
+from exporter.config.settings import AlertingSettings, Config, OutboxSettings
 from exporter.core.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
@@ -84,3 +84,34 @@ def test_the_rules_are_those_of_the_configuration(capsys, tmp_path):
     assert "(outbox:backlog_jobs > 2000)" in message
     assert 'up{job="orders"}' in message
     assert "interval: 5s\n" in message
+
+
+def test_what_another_outbox_cannot_have(capsys, monkeypatch):
+    """Alerts and their reasons are named on standard error; nothing is for the default tables."""
+    monkeypatch.setenv("OUTBOX_EXPORTER_OUTBOX_PROFILE", "graphile-worker")
+    assert cli.main(["rules"]) == 0
+    seen = capsys.readouterr()
+    assert "OutboxStalled" in seen.out
+    assert "OutboxProcessingSlow" not in seen.out.partition("groups:")[2]
+    deleted, worker, application, default = seen.err.splitlines()
+    assert deleted == (
+        "left out (the row of a processed job is deleted): OutboxJobsUnaccounted, OutboxProcessingSlow, "
+        "OutboxLatencyBudgetBurnFast, OutboxLatencyBudgetBurnSlow, OutboxFailureRatioHigh, OutboxRetentionOverdue"
+    )
+    assert worker == "left out (which jobs a worker takes next is known of the default table only): OutboxHeadBlocked"
+    assert application == (
+        "left out (no application is configured): OutboxFsmFailureRateHigh, OutboxFsmFailureBudgetBurn, "
+        "OutboxFallbacksFrequent, OutboxFallbacksFailing, OutboxAppUnhealthy, OutboxAppUnreachable"
+    )
+    assert default == "left out (belongs to the default tables): OutboxCleanupOverdue, OutboxMigrationBroken"
+    monkeypatch.delenv("OUTBOX_EXPORTER_OUTBOX_PROFILE")
+    assert cli.main(["rules"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_no_objective_without_processing_times():
+    """OpenSLO has nothing to write."""
+    config = replace(Config(), outbox=OutboxSettings(profile="graphile-worker"))
+    with pytest.raises(ConfigError, match=r"no latency objective .the row of a processed job is deleted"):
+        run("--format", "openslo", config=config)
+    assert "kind: SLO" in run("--format", "openslo", config=replace(config, outbox=OutboxSettings(profile="river")))

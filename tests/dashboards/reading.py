@@ -32,7 +32,7 @@ MACROS: Final = {
 }
 
 
-def load_dashboard(file: str) -> dict[str, Any]:
+def load_dashboard(file: str | Path) -> dict[str, Any]:
     """A dashboard as committed."""
     loaded: dict[str, Any] = json.loads((HERE / file).read_text("utf-8"))
     return loaded

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dashboards.configured import OTHER_PANELS
 from exporter.metrics.catalogue import CATALOGUE, Kind
 from tests.dashboards.reading import ALL, FILES, filled, load_dashboard, panels, selectors
 
@@ -32,8 +33,10 @@ def test_every_queried_metric_exists():
 
 
 def test_every_metric_of_the_catalogue_is_shown():
-    """By a panel; an annotation alone is not enough."""
-    shown = {selector.name for query in ALL if query.panel for selector in selectors(filled(query.expr))}
+    """By a panel, of the default tables' dashboards or of those of others; an annotation alone is not enough."""
+    others = [target["expr"] for panel in load_dashboard(OTHER_PANELS)["panels"] for target in panel["targets"]]
+    exprs = [*(query.expr for query in ALL if query.panel), *others]
+    shown = {selector.name for expr in exprs for selector in selectors(filled(expr))}
     assert {EXPOSED[name].name for name in shown - FOREIGN} == {metric.name for metric in CATALOGUE}
 
 

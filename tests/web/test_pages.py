@@ -1,5 +1,7 @@
 """The status page: texts are escaped, and unknown is not shown as zero."""
 
+import re
+
 import pytest
 
 from exporter.web import pages
@@ -231,3 +233,31 @@ def test_the_application_is_shown():
 def test_the_time_of_the_page_is_shown():
     """A page in a tab that no longer reloads must not pass for the present."""
     assert "1970-01-12 13:46:40 UTC" in read().text
+
+
+def test_what_the_outbox_cannot_have():
+    """Its cards are not there, the reasons are; jobs that are scheduled or running have cards where they are known."""
+    seen = read(
+        unknown_metrics={
+            "outbox_idempotency_keys": "belongs to the default tables",
+            "outbox_migration_checks": "belongs to the default tables",
+            "outbox_last_hour_processing_time_avg_seconds": "the row of a processed job is deleted",
+        },
+        left_out={"the row of a processed job is deleted": ["OutboxProcessingSlow"]},
+        scheduled=12.0,
+        running=0.0,
+    ).text
+    assert "Not known of this outbox" in seen
+    assert "belongs to the default tables: outbox_idempotency_keys, outbox_migration_checks" in seen
+    deleted = (
+        "the row of a processed job is deleted: outbox_last_hour_processing_time_avg_seconds, OutboxProcessingSlow"
+    )
+    assert deleted in seen
+    for absent in ("Idempotency keys", "Processing time", "Migration"):
+        assert absent not in seen
+    words = " ".join(seen.split())
+    assert re.search(r"Scheduled jobs ?12 ?not due yet; no backlog", words)
+    assert re.search(r"Running jobs ?0 ?a worker has them; no backlog", words)
+    usual = read().text
+    for absent in ("Not known of this outbox", "Scheduled jobs", "Running jobs"):
+        assert absent not in usual

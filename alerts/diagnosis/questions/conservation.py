@@ -23,6 +23,8 @@ class Answer(StrEnum):
 
 def ask(sources: Sources) -> Evidence:
     """The counters that the running exporter saved last. The ids are in its log only."""
+    if lacking := sources.lacks(UNACCOUNTED_JOBS):
+        return lacking
     kinds = (Answer.REMOVED, Answer.UNCOUNTED, Answer.DOUBLED)
     found = {kind: sources.increase(UNACCOUNTED_JOBS, sources.scaled(_WINDOW), kind=str(kind)) for kind in kinds}
     known = {kind: jobs for kind, jobs in found.items() if jobs is not None}

@@ -10,9 +10,8 @@ from alerts.diagnosis.sources import COUNT_LIMIT, Sources, limited, reason_of
 from alerts.model import Severity
 from exporter.core.errors import SampleError
 from exporter.core.humanize import duration
-from exporter.database.visibility import Table
+from exporter.metrics.catalogue import PROCESSING_TIME
 
-_READS = Table("job_outbox", ("created_at", "processed_at", "queue_name"))
 # Seconds back, as OutboxProcessingSlow.
 _WINDOW: Final = 600.0
 
@@ -36,8 +35,10 @@ class QueueDuration:
 
 def ask(sources: Sources) -> Evidence:
     """Read the jobs processed latest."""
+    if lacking := sources.lacks(PROCESSING_TIME):
+        return lacking
     try:
-        with sources.sample(_READS) as session:
+        with sources.sample(*sources.reads("processed_jobs")) as session:
             queues = session.fetch(
                 "diagnosis/durations", QueueDuration, count_limit=COUNT_LIMIT, span=sources.scaled(_WINDOW)
             )

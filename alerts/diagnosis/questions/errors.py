@@ -7,6 +7,7 @@ from alerts.diagnosis.model import Evidence
 from alerts.diagnosis.sources import COUNT_LIMIT, Sources, reason_of
 from exporter.core.errors import PermissionDenied, SampleError
 from exporter.database.visibility import Table
+from exporter.outbox.mapping import DEFAULT
 
 _READS = Table("job_outbox", ("created_at", "processed_at", "attempts", "last_error"))
 
@@ -43,6 +44,8 @@ class ErrorKind:
 
 def ask(sources: Sources) -> Evidence:
     """The server classifies the texts; they are not read."""
+    if sources.mapping != DEFAULT:
+        return Evidence(None, "not known of this outbox: the texts of errors are read of the default table only")
     try:
         with sources.sample(_READS) as session:
             kinds = session.fetch("diagnosis/errors", ErrorKind, count_limit=COUNT_LIMIT)

@@ -9,6 +9,7 @@ from alerts.model import Severity
 from exporter.core.errors import SampleError
 from exporter.core.humanize import duration
 from exporter.database.visibility import Table
+from exporter.metrics.catalogue import OLDEST_EXPIRED_KEY
 
 _READS = Table("idempotency_keys", ("expires_at",))
 
@@ -30,6 +31,8 @@ class ExpiredKeys:
 
 def ask(sources: Sources) -> Evidence:
     """Read the keys that expired first."""
+    if lacking := sources.lacks(OLDEST_EXPIRED_KEY):
+        return lacking
     try:
         with sources.sample(_READS) as session:
             found = session.fetch_one("diagnosis/expired_keys", ExpiredKeys, count_limit=COUNT_LIMIT)

@@ -6,13 +6,12 @@ from enum import StrEnum
 
 from alerts.diagnosis.model import Evidence
 from alerts.diagnosis.sources import COUNT_LIMIT, Sources, limited, reason_of
-from alerts.model import RuleKey, Severity
+from alerts.model import Severity
 from exporter.collectors.backlog import PROCESSOR_BATCH
 from exporter.core.errors import SampleError
 from exporter.core.humanize import duration
-from exporter.database.visibility import Table
+from exporter.metrics.availability import unknown_states
 
-_READS = Table("job_outbox", ("created_at", "processed_at", "attempts", "last_attempt_at", "queue_name"))
 # One queue has nearly all failing jobs.
 _MOST = 0.9
 
@@ -40,9 +39,11 @@ class FailingQueue:
 
 def ask(sources: Sources) -> Evidence:
     """Read the oldest pending jobs."""
-    exhausted = sources.config.sampling.exhausted_attempts
+    if reason := unknown_states(sources.mapping).get("failing"):
+        return Evidence(None, f"not known of this outbox: {reason}")
+    exhausted = sources.exhausted_attempts
     try:
-        with sources.sample(_READS) as session:
+        with sources.sample(*sources.reads("failing_jobs")) as session:
             queues = session.fetch(
                 "diagnosis/failing",
                 FailingQueue,
@@ -52,7 +53,7 @@ def ask(sources: Sources) -> Evidence:
             )
     except SampleError as error:
         return Evidence(None, reason_of(error))
-    held = sources.policy.rule(RuleKey("OutboxHeadBlocked", Severity.TICKET)).hold_duration
+    held = sources.rule("OutboxHeadBlocked", Severity.TICKET).hold_duration
     half = sources.threshold("OutboxHeadBlocked", Severity.PAGE)
     return Evidence(classify(queues, held, half), described(queues))
 

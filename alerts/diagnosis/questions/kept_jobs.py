@@ -8,9 +8,7 @@ from alerts.diagnosis.sources import Sources, reason_of
 from alerts.model import Severity
 from exporter.core.errors import SampleError
 from exporter.core.humanize import duration
-from exporter.database.visibility import Table
-
-_READS = Table("job_outbox", ("processed_at",))
+from exporter.metrics.catalogue import OLDEST_PROCESSED
 
 
 class Answer(StrEnum):
@@ -29,8 +27,10 @@ class KeptJobs:
 
 def ask(sources: Sources) -> Evidence:
     """Read the first entry of the index."""
+    if lacking := sources.lacks(OLDEST_PROCESSED):
+        return lacking
     try:
-        with sources.sample(_READS) as session:
+        with sources.sample(*sources.reads("processed_jobs")) as session:
             oldest = session.fetch_one("diagnosis/kept_jobs", KeptJobs).oldest
     except SampleError as error:
         return Evidence(None, reason_of(error))

@@ -49,6 +49,7 @@ class Holder:
 
 def ask(sources: Sources) -> Evidence:
     """From the lock table alone: no table is touched, so a lock cannot block this."""
+    tables = list(watched_tables(sources.mapping))
     try:
         with sources.sample() as session:
             tables = list(watched_tables(session.mapping))

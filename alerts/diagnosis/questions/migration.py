@@ -7,6 +7,7 @@ from enum import StrEnum
 from alerts.diagnosis.model import Evidence
 from alerts.diagnosis.sources import Sources, limited, reason_of
 from exporter.core.errors import SampleError
+from exporter.metrics.catalogue import MIGRATION_CHECKS
 from exporter.migration.report import CheckAnswer, CheckFinding
 from exporter.migration.verify.run import verify
 
@@ -34,6 +35,8 @@ _KINDS = (
 
 def ask(sources: Sources) -> Evidence:
     """The checks of `verify`. They read no row of the application's tables."""
+    if lacking := sources.lacks(MIGRATION_CHECKS):
+        return lacking
     try:
         with sources.sample() as session:
             findings = verify(session).findings

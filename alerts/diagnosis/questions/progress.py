@@ -8,9 +8,9 @@ from alerts.diagnosis.sources import COUNT_LIMIT, Sources, reason_of
 from alerts.model import Severity
 from exporter.core.errors import SampleError
 from exporter.core.humanize import duration
-from exporter.database.visibility import Table
+from exporter.metrics.catalogue import OLDEST_PENDING, PROCESSED_JOBS
 
-_READS = Table("job_outbox", ("created_at", "processed_at", "attempts", "last_attempt_at"))
+_READS = ("pending_jobs", "failing_jobs", "processed_jobs")
 # A backlog that takes longer to drain than so many times the stall threshold is too long, as in OutboxBacklogHigh.
 _DRAIN = 3
 
@@ -41,14 +41,21 @@ class Progress:
 def ask(sources: Sources) -> Evidence:
     """Read the oldest pending and the latest processed jobs."""
     stall = sources.threshold("OutboxStalled", Severity.PAGE)
-    exhausted = sources.config.sampling.exhausted_attempts
+    if lacking := sources.lacks(OLDEST_PENDING):
+        return lacking
+    exhausted = sources.exhausted_attempts
     try:
-        with sources.sample(_READS) as session:
+        with sources.sample(*sources.reads(*_READS)) as session:
             found = session.fetch_one(
                 "diagnosis/progress", Progress, count_limit=COUNT_LIMIT, exhausted=exhausted, span=stall
             )
     except SampleError as error:
         return Evidence(None, reason_of(error))
+    if lacking := sources.lacks(PROCESSED_JOBS):
+        is_idle = (found.oldest or 0.0) <= stall
+        return Evidence(
+            Answer.IDLE if is_idle else None, f"{waiting(found)}; which jobs are processed is {lacking.text}"
+        )
     return Evidence(classify(found, stall), described(found, stall))
 
 
@@ -72,14 +79,18 @@ def drain_time(found: Progress, stall: float) -> float:
 
 def described(found: Progress, stall: float) -> str:
     """Pending and processed jobs, in a sentence."""
-    pending = f"{_count(found.pending)} pending"
-    if found.oldest is not None:
-        pending += f", the oldest for {duration(found.oldest)}"
+    pending = waiting(found)
     if found.processed:
         return f"{pending}; {_count(found.processed)} processed in {duration(stall)}"
     last = f"none processed for {duration(found.last_processed)}" if found.last_processed else "none ever processed"
     attempted = f"the last attempt {duration(found.attempted)} ago" if found.attempted is not None else "none attempted"
     return f"{pending}; {last}, {attempted}"
+
+
+def waiting(found: Progress) -> str:
+    """Pending jobs, in a clause."""
+    oldest = "" if found.oldest is None else f", the oldest for {duration(found.oldest)}"
+    return f"{_count(found.pending)} pending{oldest}"
 
 
 def _count(jobs: int) -> str:

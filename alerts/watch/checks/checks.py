@@ -2,11 +2,14 @@
 
 import math
 import re
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from alerts.model import Outlet, Policy, RuleKey, Severity
+from alerts.model import Outlet, Policy, RuleKey, Severity, Signal
+from alerts.policy.left_out import missing
 from alerts.watch.checks.series import STORED
 from alerts.watch.checks.sources import by_clock, collectors_of
 from alerts.watch.model.check import (
@@ -52,6 +55,10 @@ class CheckParameters:
     time_scale: float = 1.0
     changes: tuple[WatchCheck, ...] = ()
 
+    def missing(self, expr: str) -> str:
+        """Why the outbox never has a value of this signal, series or expression; empty when it may."""
+        return missing(expr, self.policy)
+
 
 def resolve(parameters: CheckParameters) -> tuple[Check, ...]:
     """The shipped checks with these parameters.
@@ -95,7 +102,10 @@ def _check(node: Mapping, parameters: CheckParameters) -> Check:
         text = _text(node, key).replace("{limit}", limit)
         return _SPAN.sub(lambda span: format_value(values.duration(span[1]) * parameters.time_scale, "seconds"), text)
 
-    absent = kind is not CheckKind.PAGES and "application" in collectors and not parameters.application
+    reads = [each.signal for each in conditions]
+    reads += [signal] if signal else []
+    reads += [_text(each, "counter") for each in _mappings(node.get("evidence"))]
+    reads += [_text(each, "oldest") for each in (node.get("schedule"),) if isinstance(each, Mapping)]
     return Check(
         name=_text(node, "name"),
         title=_text(node, "title"),
@@ -118,9 +128,16 @@ def _check(node: Mapping, parameters: CheckParameters) -> Check:
         limit=first.limit if first else None,
         unit=unit,
         excused=_BOOLEANS[_text(node, "excused") or "false"],
-        not_applicable="no application is configured" if absent else "",
+        not_applicable="" if kind is CheckKind.PAGES else not_applicable(reads, collectors, parameters),
         baseline_limit=_baseline_limit(node, unit, parameters) if kind is CheckKind.BASELINE else None,
     )
+
+
+def not_applicable(reads: Iterable[str], collectors: AbstractSet[str], parameters: CheckParameters) -> str:
+    """Why a check of these signals and series, by these collectors, is not evaluated here; empty when it is."""
+    if "application" in collectors and not parameters.application:
+        return "no application is configured"
+    return next(filter(None, map(parameters.missing, reads)), "")
 
 
 def _condition(node: Mapping, parameters: CheckParameters) -> Condition:
@@ -141,7 +158,7 @@ def limit_of(text: str, parameters: CheckParameters, *, by_the_clock: bool = Fal
     """
     alert, slash, severity = text.partition("/")
     if slash:
-        threshold = parameters.policy.rule(RuleKey(alert, Severity(severity))).threshold
+        threshold = parameters.policy.any_rule(RuleKey(alert, Severity(severity))).threshold
         return threshold / parameters.time_scale if by_the_clock else threshold
     try:
         return float(text)
@@ -242,7 +259,8 @@ def _collectors(
 
 def unit_of(signal: str, policy: Policy) -> str:
     """The unit of a recorded signal. Raises: KeyError."""
-    found = next((each.unit for each in policy.signals if each.record == signal), None)
+    left_out = (each.item for each in policy.left_out if isinstance(each.item, Signal))
+    found = next((each.unit for each in (*policy.signals, *left_out) if each.record == signal), None)
     if found is None:
         raise KeyError(f"{signal} is not a signal of the policy")
     return found

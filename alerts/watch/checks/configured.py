@@ -2,7 +2,15 @@
 
 from dataclasses import replace
 
-from alerts.watch.checks.checks import COMPARISONS, CheckParameters, budget_of, limit_of, resolve, unit_of
+from alerts.watch.checks.checks import (
+    COMPARISONS,
+    CheckParameters,
+    budget_of,
+    limit_of,
+    not_applicable,
+    resolve,
+    unit_of,
+)
 from alerts.watch.checks.expressions import depends_on_clock, recorded
 from alerts.watch.checks.series import MAINTENANCE
 from alerts.watch.checks.sources import by_clock, collectors_of
@@ -11,7 +19,6 @@ from exporter.config.settings import CheckCondition, CheckDefinition, WatchCheck
 from exporter.core.humanize import format_value
 
 _LEFT_OUT = "it is left out by watch.checks"
-_NO_APPLICATION = "no application is configured"
 
 
 def configured_checks(parameters: CheckParameters) -> tuple[Check, ...]:
@@ -37,7 +44,6 @@ def _own(entry: WatchCheck, definition: CheckDefinition, parameters: CheckParame
     first = conditions[0]
     unit = unit_of_condition(definition.when[0], parameters)
     collectors = frozenset(name for each in conditions for name in each.collectors) - {MAINTENANCE}
-    is_missing = "application" in collectors and not parameters.application
     limit = format_value(first.limit, unit)
     return Check(
         name=entry.name,
@@ -54,7 +60,7 @@ def _own(entry: WatchCheck, definition: CheckDefinition, parameters: CheckParame
         limit=first.limit,
         unit=unit,
         excused=definition.excused,
-        not_applicable=_NO_APPLICATION if is_missing else "",
+        not_applicable=not_applicable((each.signal or each.expr for each in definition.when), collectors, parameters),
         own=True,
     )
 

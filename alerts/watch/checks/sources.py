@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import compress
 
 from alerts.model import Outlet, Policy
+from alerts.policy.left_out import missing
 from alerts.watch.checks.series import AGE_OF, BUCKETS, SERIES, STORED, collector_of_metric
 from alerts.watch.model.tick import Cause, CollectorProblem
 from exporter.core.errors import Reason
@@ -14,8 +15,10 @@ from exporter.metrics.catalogue import Metric
 from exporter.metrics.readings import Distribution, Reading
 from exporter.metrics.snapshot import CollectorState, CollectorTarget
 
+SeriesOfAge = tuple[Metric, tuple[str, ...]]
+
 # Signals that compare a database time with the exporter's clock: the time of the sample less the earliest of these.
-AGES: Mapping[str, tuple[tuple[Metric, tuple[str, ...]], ...]] = {
+AGES: Mapping[str, tuple[SeriesOfAge, ...]] = {
     "outbox:oldest_pending_age_seconds": tuple((catalogue.OLDEST_PENDING, (state,)) for state in catalogue.STATES),
     "outbox:oldest_open_age_seconds": tuple((catalogue.OLDEST_PENDING, (state,)) for state in ("waiting", "failing")),
     "outbox:oldest_waiting_age_seconds": ((catalogue.OLDEST_PENDING, ("waiting",)),),
@@ -40,10 +43,17 @@ _NAME = re.compile(r"\boutbox[a-z0-9_:]*")
 _OF_A_HISTOGRAM = re.compile(r"_(bucket|sum|count)$")
 
 
+def ages_by(policy: Policy) -> Mapping[str, tuple[SeriesOfAge, ...]]:
+    """The signals that are ages, by this policy, with the series of their times."""
+    if not policy.exhausted_apart:
+        return AGES
+    return {**AGES, "outbox:oldest_pending_age_seconds": AGES["outbox:oldest_open_age_seconds"]}
+
+
 def names_of(policy: Policy) -> tuple[str, ...]:
     """The values of a tick, in a fixed order: the signals that the exporter evaluates, then the raw series."""
     evaluated = (signal.record for signal in policy.signals if Outlet.SIDECAR in signal.outlets)
-    return (*evaluated, *STORED)
+    return (*evaluated, *(series for series in STORED if not missing(series, policy)))
 
 
 def layout_of(policy: Policy) -> tuple[str, ...]:
@@ -99,7 +109,9 @@ def _buckets_of(states: Iterable[CollectorState], now: float) -> dict[str, float
     }
 
 
-def ages_of(states: Iterable[CollectorState], now: float) -> dict[str, float]:
+def ages_of(
+    states: Iterable[CollectorState], now: float, ages: Mapping[str, tuple[SeriesOfAge, ...]] = AGES
+) -> dict[str, float]:
     """Ages, seconds, by the wall clock at the time of the sample. `now` is the monotonic time, seconds.
 
     The evaluation of alerts leaves them out for a while after the clock was set. Here they are kept, with its step.
@@ -107,7 +119,7 @@ def ages_of(states: Iterable[CollectorState], now: float) -> dict[str, float]:
     found: dict[str, float] = {}
     for state in states:
         readings = _readings((state,), now)
-        for name, series in AGES.items():
+        for name, series in ages.items():
             times = [each.value for each in readings if (each.metric, each.labels) in series]
             if times and state.succeeded_at is not None:
                 found[name] = state.succeeded_at - min(times)

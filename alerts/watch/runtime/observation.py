@@ -19,6 +19,7 @@ class TickBuilder:
             signal.record: sources.collectors_of(signal.record, policy) - {MAINTENANCE} for signal in policy.signals
         }
         self._collectors_of_rule = {rule.key: sources.collectors_of(rule.expr, policy) for rule in policy.rules}
+        self._ages = sources.ages_by(policy)
         self._maintenance_file = maintenance_file
         self._interval = interval
 
@@ -42,7 +43,7 @@ class TickBuilder:
             run=0,
             interval=self._interval,
             values=self._signals(evaluation, stale)
-            | sources.ages_of(usable, steady)
+            | sources.ages_of(usable, steady, self._ages)
             | sources.sample_age_of(states, steady)
             | sources.series_of(usable, steady)
             | sources.counter_ages_of(usable, steady),

@@ -19,7 +19,7 @@ FROM (
         extract(epoch FROM processed_at - created_at::timestamptz)::double precision AS seconds
     FROM (
         SELECT queue_name, created_at, processed_at::timestamptz
-        FROM {job_outbox}
+        FROM {processed_jobs}
         WHERE processed_at > now() - make_interval(secs => %(span)s::double precision)
           AND processed_at <= now() + interval '5 minutes'
         ORDER BY processed_at DESC

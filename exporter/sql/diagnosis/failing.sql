@@ -1,7 +1,7 @@
 -- diagnosis/failing.sql
 -- Question: Of which queues are the failing jobs?
 -- Parameters:
---   count_limit bigint: pending jobs, the oldest, that are read
+--   count_limit bigint: unprocessed jobs, the oldest, that are read
 --   batch bigint: jobs that the processor fetches at once
 --   exhausted bigint: attempts from which on a job is exhausted
 -- Columns:
@@ -29,8 +29,7 @@ FROM (
         created_at::timestamptz,
         last_attempt_at::timestamptz,
         row_number() OVER (ORDER BY created_at) AS place
-    FROM {job_outbox}
-    WHERE processed_at IS NULL
+    FROM {failing_jobs}
     ORDER BY created_at
     LIMIT %(count_limit)s::bigint
 ) AS head

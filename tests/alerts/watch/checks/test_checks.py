@@ -9,13 +9,14 @@ from dataclasses import replace
 import pytest
 
 from alerts.model import RuleKey, Severity
-from alerts.policy.load import load_policy
+from alerts.policy.load import configured_policy, load_policy
 from alerts.watch.checks.checks import CheckParameters, resolve
 from alerts.watch.checks.series import SERIES
 from alerts.watch.model.check import BaselineLimit, Check, CheckKind
 from exporter.config.settings import Amount, Override
 from exporter.core.errors import ConfigError
 from tests.alerts.watch.fixtures import DAY, HOUR, policy
+from tests.outbox.shapes import configuration
 
 # Checks whose limit is a rule's threshold, with that rule.
 RULES = {
@@ -164,3 +165,26 @@ def test_comparisons_with_earlier_days():
     scaled = checks(policy=policy(0.1), time_scale=0.1)["oldest_job_before"].baseline_limit
     assert scaled is not None
     assert scaled.floor == 1.5
+
+
+APPLY = {
+    "timestamp": "traffic oldest_job backlog backlog_normal drain_time processing_time outbox_readable retention pages "
+    "processing_time_before oldest_job_before",
+    "status": "traffic oldest_job backlog backlog_normal drain_time failing_jobs processing_time outbox_readable "
+    "retention pages processing_time_before oldest_job_before failing_jobs_before",
+    "boolean": "oldest_job backlog backlog_normal outbox_readable pages oldest_job_before",
+    "deleted": "oldest_job backlog backlog_normal outbox_readable pages oldest_job_before",
+}
+
+
+@pytest.mark.parametrize("shape", APPLY)
+def test_checks_of_other_outboxes(shape):
+    """Those of which a signal is not known are not evaluated; they have their limits all the same."""
+    found = checks(policy=configured_policy(configuration(shape)), application=False)
+    assert [name for name, check in found.items() if not check.not_applicable] == APPLY[shape].split()
+    assert found["head_blocked"].not_applicable == "which jobs a worker takes next is known of the default table only"
+    assert found["head_blocked"].limit == 50
+    assert found["migration"].not_applicable == "belongs to the default tables"
+    assert found["application_answers"].not_applicable == "no application is configured"
+    left = {"OutboxHeadBlocked/page", "OutboxMigrationBroken/page"}
+    assert not left & set(found["pages"].rules)
