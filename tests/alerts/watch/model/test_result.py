@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from alerts.watch.model.check import BaselineLimit, CheckKind
-from alerts.watch.model.result import CheckResult, Coverage
+from alerts.watch.model.result import CheckResult, Coverage, Judgement, Standing
 from alerts.watch.model.tick import TimeSpan
 from alerts.watch.model.watch import Verdict
 from tests.alerts.watch import fixtures
@@ -39,3 +39,20 @@ def test_a_check_without_a_verdict_says_why_in_words():
     assert replace(RESULT, verdict=Verdict.PASS).word == "PASS"
     assert replace(RESULT, check=replace(RESULT.check, not_applicable="no application")).word == "not checked"
     assert replace(RESULT, check=baseline).word == "no baseline"
+
+
+def test_a_judgement_is_made_when_somebody_asks():
+    """Once, and not for the coverage."""
+    made: list[Judgement] = []
+
+    def judge() -> Judgement:
+        made.append(Judgement(1, 60.0, 60.0, 3600.0, False, None, "", (), (), 0.75, 4))
+        return made[-1]
+
+    standing = Standing(0.75, judge)
+    assert standing.coverage == 0.75
+    assert not made
+    assert standing.judgement is standing.judgement is made[0]
+    assert len(made) == 1
+    assert Standing.of(made[0]).judgement is made[0]
+    assert Standing.of(made[0]).coverage == 0.75
