@@ -22,6 +22,7 @@ from alerts.promql.absence import remaining
 from alerts.promql.parse import parse
 from alerts.promql.syntax_tree import VectorSelector
 from exporter.config.settings import ApplicationSettings, Config, OutboxSettings
+from exporter.core.types import Url
 from exporter.outbox import profiles
 from tests.alerts.rules.grafana import as_rule_file
 from tests.alerts.rules.series import DAY, HEALTHY, STEP, SeriesByName, age, counting, flat, labelled, notation
@@ -110,16 +111,20 @@ def test_the_default_tables_have_all_of_it():
     """Although no application is configured: the shipped files are for both."""
     policy = configured_policy(Config())
     assert (policy, policy.left_out) == (load_policy(runbook=policy.rules[0].runbook_url), ())
-    reason = unknown_series(replace(Config(), application=ApplicationSettings(url="http://localhost"))).reason
-    for each in (*policy.signals, *policy.rules):
-        tree = parse(each.expr)
-        assert remaining(tree, reason) is tree, each
+    reason = unknown_series(replace(Config(), application=ApplicationSettings(url=Url("http://localhost")))).reason
+    for expr in expressions(policy):
+        tree = parse(expr)
+        assert remaining(tree, reason) is tree, expr
+
+
+def expressions(policy: Policy) -> list[str]:
+    return [*(each.expr for each in policy.signals), *(each.expr for each in policy.rules)]
 
 
 def selectors(policy: Policy) -> set[str]:
     from alerts.promql.syntax_tree import RangeSelector, walk  # noqa: PLC0415 - for this function alone
 
-    trees = [parse(each.expr) for each in (*policy.signals, *policy.rules)]
+    trees = [parse(expr) for expr in expressions(policy)]
     nodes = [node.selector if isinstance(node, RangeSelector) else node for tree in trees for node in walk(tree)]
     return {node.metric for node in nodes if isinstance(node, VectorSelector)}
 
