@@ -19,7 +19,7 @@ RUN python -m venv --without-pip /opt/outbox-exporter \
     && pip install --require-hashes --only-binary :all: --requirement requirements/build.txt \
     && pip --python /opt/outbox-exporter/bin/python install --require-hashes --only-binary :all: --no-compile \
         --requirement requirements/run.txt \
-    && rm -r exporter/lab exporter/demo.py \
+    && rm -r exporter/lab exporter/demo \
     && pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
     && pip --python /opt/outbox-exporter/bin/python install --no-deps --no-compile /wheels/*.whl \
     && pip --python /opt/outbox-exporter/bin/python check \

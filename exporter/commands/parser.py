@@ -336,6 +336,7 @@ def _add_demo(commands: _CommandGroup) -> None:
         help=f"port (default: {DEMO_PORT}; 0: a free port)",
     )
     demo.add_argument("--duration", type=_duration, metavar="60s", help="end after this time (default: at Ctrl-C)")
+    demo.add_argument("--profile", metavar="NAME", help="run this library's outbox (default: the default tables)")
     demo.add_argument("--fault", metavar="NAME", help="inject this fault; an unknown name lists all faults")
 
 

@@ -1,0 +1,53 @@
+"""The outbox of a profile: the library's own tables, API and worker."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from exporter.config.settings import Config
+from exporter.core.errors import ConfigError
+from exporter.database.relations import RELATIONS, reads
+from exporter.database.visibility import Table
+from exporter.demo.configuration import configuration
+from exporter.demo.outbox import ROLE
+from exporter.lab.libraries import known
+from exporter.lab.libraries.library_lab import FAULTS, LibraryLab
+from exporter.outbox import profiles
+
+
+class ProfileOutbox:
+    """The lab of a profile's library.
+
+    Raises: ConfigError for a profile whose library the demo cannot run, or whose packages are not installed.
+    """
+
+    faults = FAULTS
+
+    def __init__(self, name: str) -> None:
+        if name not in known.NAMES:
+            runs = ", ".join(known.NAMES)
+            raise ConfigError((f"--profile {name}: the demo runs the libraries of the profiles {runs} only",))
+        if missing := known.missing_packages(name):
+            message = f"--profile {name}: {', '.join(missing)} is not installed: pip install 'outbox-exporter[demo-profiles]'"
+            raise ConfigError((message,))
+        profile = profiles.load(name)
+        self.title = profile.title
+        self.parts = f"{profile.title} with its tables, traffic and a worker"
+        self.mapping = profile.mapping
+        self._name = name
+
+    @contextmanager
+    def running(self, port: int, fault: str | None) -> Iterator[Callable[[], Config]]:
+        """Run the library."""
+        with LibraryLab(self._name, fault, prepare=self._make_role) as lab:
+            dsn = lab.cluster.dsn(user=ROLE)
+            yield lambda: configuration(dsn, lab.cluster.directory, port, profile=self._name)
+
+    def _make_role(self, lab: LibraryLab) -> None:
+        lab.execute(f"CREATE ROLE {ROLE} LOGIN")
+        for table in reads(self.mapping, *RELATIONS):
+            lab.execute(_grant(table))
+
+
+def _grant(table: Table) -> str:
+    """Only the columns that are read. The names are those of profiles, which need no quotes."""
+    return f"GRANT SELECT ({', '.join(table.columns)}) ON {table.name} TO {ROLE}"

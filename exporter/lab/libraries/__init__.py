@@ -1,0 +1,1 @@
+"""Outboxes of other libraries, each with its own tables, API and worker."""

@@ -1,0 +1,52 @@
+"""A process that uses a library: `python -m exporter.lab.libraries.process PROFILE DSN traffic|poison|worker`.
+
+It ends when its standard input does, so that nothing is left of a demo that was killed.
+"""
+
+import os
+import random
+import sys
+import threading
+import time
+from typing import Final
+
+from exporter.lab.libraries import known
+from exporter.lab.libraries.library import Library
+from exporter.lab.libraries.traffic import NewJob, jobs, poison_jobs
+
+INSTALLED: Final = "the tables are installed"
+TRAFFIC: Final = "traffic"
+POISON: Final = "poison"
+WORKER: Final = "worker"
+
+_SEED: Final = 1
+
+
+def main(profile: str, dsn: str, role: str) -> None:
+    """`traffic` installs the tables and adds jobs, `poison` adds some that always fail before; `worker` runs jobs."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    library = known.load(profile, dsn)
+    if role == WORKER:
+        library.work()
+    else:
+        _produce(library, poison_jobs() if role == POISON else [])
+
+
+def _produce(library: Library, first: list[NewJob]) -> None:
+    library.install()
+    sys.stdout.write(f"{INSTALLED}\n")
+    sys.stdout.flush()
+    rng = random.Random(_SEED)  # noqa: S311 - reproducible, not secret
+    for source in (first, jobs(rng)):
+        for job in source:
+            time.sleep(job.after)
+            library.enqueue(job.queue, job.outcome, job.delay)
+
+
+def _end_with_parent() -> None:
+    sys.stdin.read()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

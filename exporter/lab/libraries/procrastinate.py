@@ -1,0 +1,39 @@
+"""procrastinate: https://procrastinate.readthedocs.io."""
+
+import asyncio
+from typing import Final
+
+import procrastinate
+
+from exporter.lab.libraries import job
+
+_TASK: Final = "attempt"
+
+
+class ProcrastinateLibrary:
+    """`procrastinate_jobs` and a worker."""
+
+    def __init__(self, dsn: str) -> None:
+        self._app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=dsn, min_size=1, max_size=4))
+        # It limits the retries, not the attempts.
+        retry = procrastinate.RetryStrategy(max_attempts=job.ATTEMPTS - 1, wait=job.RETRY_SECONDS)
+        self._app.task(name=_TASK, retry=retry)(_attempt)
+
+    def install(self) -> None:
+        """Apply procrastinate's schema."""
+        self._app.open()
+        self._app.schema_manager.apply_schema()
+
+    def enqueue(self, queue: str, outcome: str, delay: int) -> None:
+        """Defer the task."""
+        later = {"schedule_in": {"seconds": delay}} if delay else {}
+        self._app.configure_task(_TASK, queue=queue, **later).defer(outcome=outcome)
+
+    def work(self) -> None:
+        """Run procrastinate's worker."""
+        self._app.run_worker()
+
+
+async def _attempt(outcome: str) -> None:
+    await asyncio.sleep(job.duration())
+    job.finish(outcome)

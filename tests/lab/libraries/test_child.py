@@ -1,0 +1,16 @@
+"""A process that uses a library, seen from the lab."""
+
+import psutil
+import pytest
+
+from exporter.lab.libraries.child import Child, ChildError
+
+
+def test_a_process_that_ends_says_why(tmp_path):
+    """The end of its output is in the error."""
+    with (
+        Child("procrastinate", "host=127.0.0.1 port=1", "worker", tmp_path) as child,
+        pytest.raises(ChildError, match=r"(?s)the process worker did not begin its work:\n.*refused"),
+    ):
+        child.wait_for("never")
+    assert not psutil.pid_exists(child.pid)
