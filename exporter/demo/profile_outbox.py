@@ -27,7 +27,9 @@ class ProfileOutbox:
             runs = ", ".join(known.NAMES)
             raise ConfigError((f"--profile {name}: the demo runs the libraries of the profiles {runs} only",))
         if missing := known.missing_packages(name):
-            message = f"--profile {name}: {', '.join(missing)} is not installed: pip install 'outbox-exporter[demo-profiles]'"
+            message = (
+                f"--profile {name}: {', '.join(missing)} is not installed: pip install 'outbox-exporter[demo-profiles]'"
+            )
             raise ConfigError((message,))
         profile = profiles.load(name)
         self.title = profile.title

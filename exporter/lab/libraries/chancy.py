@@ -38,6 +38,10 @@ class ChancyLibrary:
         new = Job.from_func(attempt, kwargs={"outcome": outcome}, max_attempts=job.ATTEMPTS, meta=_RETRY)
         self._app.sync_push(new.with_queue(queue).with_scheduled_at(due) if delay else new.with_queue(queue))
 
+    def close(self) -> None:
+        """End the connections."""
+        self._app.sync_pool.close()
+
     def work(self) -> None:
         """Run Chancy's worker."""
         asyncio.run(self._work())

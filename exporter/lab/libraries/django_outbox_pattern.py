@@ -6,6 +6,7 @@ from typing import Any, Final
 import django
 from django.conf import settings
 from django.core.management import call_command
+from django.db import connection
 from psycopg.conninfo import conninfo_to_dict
 from stomp import StompConnection12
 from stomp.exception import StompException
@@ -66,6 +67,10 @@ class DjangoLibrary:
         from django_outbox_pattern.models import Published  # noqa: PLC0415
 
         Published.objects.create(destination=queue, body=outcome)
+
+    def close(self) -> None:
+        """End the connections."""
+        connection.close()
 
     def work(self) -> None:
         """Run `manage.py publish`."""

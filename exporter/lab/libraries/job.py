@@ -8,7 +8,7 @@ from typing import Final
 QUEUES: Final = ("mail", "reports", "webhooks")
 # With the first attempt; the same in every library.
 ATTEMPTS: Final = 3
-RETRY_SECONDS: Final = 2
+RETRY_SECONDS: Final = 1
 
 # A line of a worker's output after each attempt.
 ENDED: Final = "an attempt has ended"

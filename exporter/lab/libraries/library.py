@@ -12,5 +12,8 @@ class Library(Protocol):
     def enqueue(self, queue: str, outcome: str, delay: int) -> None:
         """Add a job that is due in `delay` seconds. Its attempts end as `outcome` says: see `Outcome`."""
 
+    def close(self) -> None:
+        """End the connections of `install`."""
+
     def work(self) -> None:
         """Run the library's own worker until SIGTERM ends it."""

@@ -18,16 +18,23 @@ class PgqueuerLibrary:
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
         self._loop = asyncio.Runner()
+        self._connection: asyncpg.Connection
         self._queries: pgqueuer.Queries
 
     def install(self) -> None:
         """Install PgQueuer's schema."""
-        self._queries = pgqueuer.Queries(pgqueuer.AsyncpgDriver(self._loop.run(asyncpg.connect(self._dsn))))
+        self._connection = self._loop.run(asyncpg.connect(self._dsn))
+        self._queries = pgqueuer.Queries(pgqueuer.AsyncpgDriver(self._connection))
         self._loop.run(self._queries.install())
 
     def enqueue(self, queue: str, outcome: str, delay: int) -> None:
         """Enqueue a job."""
         self._loop.run(self._queries.enqueue(queue, outcome.encode(), execute_after=timedelta(seconds=delay)))
+
+    def close(self) -> None:
+        """End the connections."""
+        self._loop.run(self._connection.close())
+        self._loop.close()
 
     def work(self) -> None:
         """Run PgQueuer's worker, as `pgq run` does. It looks for retries that are due every second."""

@@ -29,9 +29,13 @@ class ProcrastinateLibrary:
         later = {"schedule_in": {"seconds": delay}} if delay else {}
         self._app.configure_task(_TASK, queue=queue, **later).defer(outcome=outcome)
 
+    def close(self) -> None:
+        """End the connections."""
+        self._app.close()
+
     def work(self) -> None:
-        """Run procrastinate's worker."""
-        self._app.run_worker()
+        """Run procrastinate's worker. It looks for retries that are due every second."""
+        self._app.run_worker(fetch_job_polling_interval=1.0)
 
 
 async def _attempt(outcome: str) -> None:

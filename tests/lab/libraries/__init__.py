@@ -1,1 +1,1 @@
-"""The lab's own tests."""
+"""Tests of the libraries that the lab runs."""

@@ -12,5 +12,6 @@ def waits(profile: str, cluster: Cluster, query: str) -> list[tuple[str, int]]:
         library.install()
         library.enqueue("mail", "succeed", 0)
         library.enqueue("reports", "flaky", 100)
+        library.close()
         with database.connect() as connection:
             return connection.execute(query.encode()).fetchall()

@@ -9,8 +9,8 @@ from exporter.lab.libraries.child import Child, ChildError
 def test_a_process_that_ends_says_why(tmp_path):
     """The end of its output is in the error."""
     with (
-        Child("procrastinate", "host=127.0.0.1 port=1", "worker", tmp_path) as child,
-        pytest.raises(ChildError, match=r"(?s)the process worker did not begin its work:\n.*refused"),
+        Child("nothing", "host=nowhere", "worker", tmp_path) as child,
+        pytest.raises(ChildError, match=r"(?s)the process worker did not begin its work:\n.*KeyError: 'nothing'"),
     ):
         child.wait_for("never")
     assert not psutil.pid_exists(child.pid)
