@@ -32,10 +32,10 @@ class ChancyLibrary:
         asyncio.run(self._migrate())
         self._app.sync_pool.open()
 
-    def enqueue(self, queue: str, outcome: str, delay: int) -> None:
+    def enqueue(self, queue: str, fails_until: float, delay: int) -> None:
         """Push a job."""
         due = datetime.now(UTC) + timedelta(seconds=delay)
-        new = Job.from_func(attempt, kwargs={"outcome": outcome}, max_attempts=job.ATTEMPTS, meta=_RETRY)
+        new = Job.from_func(attempt, kwargs={"fails_until": fails_until}, max_attempts=job.ATTEMPTS, meta=_RETRY)
         self._app.sync_push(new.with_queue(queue).with_scheduled_at(due) if delay else new.with_queue(queue))
 
     def close(self) -> None:
@@ -57,7 +57,7 @@ class ChancyLibrary:
             await worker.wait_for_shutdown()
 
 
-async def attempt(*, outcome: str) -> None:
+async def attempt(*, fails_until: float) -> None:
     """Run a job. Public, because Chancy finds it by its name. Raises: JobFailedError."""
     await asyncio.sleep(job.duration())
-    job.finish(outcome)
+    job.finish(fails_until)

@@ -1,10 +1,11 @@
 """A process of the lab that uses a library, seen from the lab."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Final, Self
 
@@ -53,14 +54,14 @@ class Child(AbstractContextManager["Child"]):
     def stop(self) -> None:
         """End the process as a service manager does: SIGTERM, and SIGKILL after 3 s. May be called twice."""
         self._process.terminate()
-        try:
+        with suppress(subprocess.TimeoutExpired):
             self._process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.kill()
+        self.kill()
 
     def kill(self) -> None:
-        """End the process at once. May be called twice."""
-        self._process.kill()
+        """End the process and its children at once. May be called twice."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         if self._process.stdin is not None:
             self._process.stdin.close()

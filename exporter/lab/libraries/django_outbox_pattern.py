@@ -1,4 +1,7 @@
-"""django-outbox-pattern: https://github.com/juntossomosmais/django-outbox-pattern. A queue is a message's destination."""
+"""django-outbox-pattern: https://github.com/juntossomosmais/django-outbox-pattern.
+
+A queue is a message's destination.
+"""
 
 import time
 from typing import Any, Final
@@ -34,13 +37,17 @@ class Broker(StompConnection12):  # type: ignore[misc]
         """Raises: StompException, when it refuses the message."""
         time.sleep(job.duration())
         try:
-            job.finish(body.strip('"'))
+            job.finish(float(body))
         except job.JobFailedError as error:
             raise StompException(destination) from error
 
 
 class DjangoLibrary:
-    """`published` and the command `publish`. The library has no delayed messages: the delay is left out."""
+    """`published` and the command `publish`.
+
+    The library has no delayed messages: the delay is left out. It repeats attempts without a wait, and nobody sees
+    which messages failed before: one that fails for a while only succeeds here.
+    """
 
     def __init__(self, dsn: str) -> None:
         parameters = conninfo_to_dict(dsn)
@@ -61,12 +68,12 @@ class DjangoLibrary:
         """Run the library's migrations."""
         call_command("migrate", verbosity=0)
 
-    def enqueue(self, queue: str, outcome: str, delay: int) -> None:  # noqa: ARG002 - there is no delay
+    def enqueue(self, queue: str, fails_until: float, delay: int) -> None:  # noqa: ARG002 - there is no delay
         """Add a message."""
         # The library's modules read Django's settings when they are imported.
         from django_outbox_pattern.models import Published  # noqa: PLC0415
 
-        Published.objects.create(destination=queue, body=outcome)
+        Published.objects.create(destination=queue, body=fails_until if fails_until >= job.FAILS else job.SUCCEEDS)
 
     def close(self) -> None:
         """End the connections."""

@@ -1,8 +1,8 @@
-"""What a job of the lab does, in whichever library."""
+"""What a job of the lab does, in whichever library. Its attempts fail until a time, which is the job's argument."""
 
 import random
 import sys
-from enum import StrEnum
+import time
 from typing import Final
 
 QUEUES: Final = ("mail", "reports", "webhooks")
@@ -10,19 +10,14 @@ QUEUES: Final = ("mail", "reports", "webhooks")
 ATTEMPTS: Final = 3
 RETRY_SECONDS: Final = 1
 
+# Unix seconds: every attempt succeeds, or none does (the year 2100).
+SUCCEEDS: Final = 0.0
+FAILS: Final = 4_102_444_800.0
+
 # A line of a worker's output after each attempt.
 ENDED: Final = "an attempt has ended"
 
 _SECONDS: Final = (0.02, 0.2)
-_FLAKY_SHARE: Final = 0.5
-
-
-class Outcome(StrEnum):
-    """How the attempts of a job end: every one succeeds, half of them do, or none."""
-
-    SUCCEED = "succeed"
-    FLAKY = "flaky"
-    FAIL = "fail"
 
 
 class JobFailedError(Exception):
@@ -34,10 +29,9 @@ def duration() -> float:
     return random.uniform(*_SECONDS)  # noqa: S311 - not secret
 
 
-def finish(outcome: str) -> None:
-    """The end of an attempt, in the worker's output as well. Raises: JobFailedError."""
+def finish(fails_until: float) -> None:
+    """The end of an attempt, in the worker's output as well. Raises: JobFailedError until that time, Unix seconds."""
     sys.stdout.write(f"{ENDED}\n")
     sys.stdout.flush()
-    share = {Outcome.SUCCEED: 0, Outcome.FLAKY: _FLAKY_SHARE, Outcome.FAIL: 1}[Outcome(outcome)]
-    if random.random() < share:  # noqa: S311 - not secret
+    if time.time() < fails_until:
         raise JobFailedError("the recipient answered with status 503")

@@ -9,8 +9,8 @@ class Library(Protocol):
     def install(self) -> None:
         """Create the tables by the library's own migrations, and connect. Once, before `enqueue`."""
 
-    def enqueue(self, queue: str, outcome: str, delay: int) -> None:
-        """Add a job that is due in `delay` seconds. Its attempts end as `outcome` says: see `Outcome`."""
+    def enqueue(self, queue: str, fails_until: float, delay: int) -> None:
+        """Add a job that is due in `delay` seconds, and whose attempts fail until a time, Unix seconds."""
 
     def close(self) -> None:
         """End the connections of `install`."""

@@ -1,4 +1,4 @@
-"""PgQueuer: https://pgqueuer.readthedocs.io. A queue is an entrypoint; a job's payload is its outcome."""
+"""PgQueuer: https://pgqueuer.readthedocs.io. A queue is an entrypoint; a job's payload is its argument."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -27,9 +27,9 @@ class PgqueuerLibrary:
         self._queries = pgqueuer.Queries(pgqueuer.AsyncpgDriver(self._connection))
         self._loop.run(self._queries.install())
 
-    def enqueue(self, queue: str, outcome: str, delay: int) -> None:
+    def enqueue(self, queue: str, fails_until: float, delay: int) -> None:
         """Enqueue a job."""
-        self._loop.run(self._queries.enqueue(queue, outcome.encode(), execute_after=timedelta(seconds=delay)))
+        self._loop.run(self._queries.enqueue(queue, str(fails_until).encode(), execute_after=timedelta(seconds=delay)))
 
     def close(self) -> None:
         """End the connections."""
@@ -59,4 +59,4 @@ def _retrying(parameters: EntrypointExecutorParameters) -> pgqueuer.DatabaseRetr
 
 async def _attempt(queued: pgqueuer.Job) -> None:
     await asyncio.sleep(job.duration())
-    job.finish((queued.payload or b"").decode())
+    job.finish(float(queued.payload or b""))

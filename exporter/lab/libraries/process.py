@@ -1,10 +1,11 @@
 """A process that uses a library: `python -m exporter.lab.libraries.process PROFILE DSN traffic|poison|worker`.
 
-It ends when its standard input does, so that nothing is left of a demo that was killed.
+It ends when its standard input does, with its children, so that nothing is left of a demo that was killed.
 """
 
 import os
 import random
+import signal
 import sys
 import threading
 import time
@@ -40,12 +41,12 @@ def _produce(library: Library, first: list[NewJob]) -> None:
     for source in (first, jobs(rng)):
         for job in source:
             time.sleep(job.after)
-            library.enqueue(job.queue, job.outcome, job.delay)
+            library.enqueue(job.queue, time.time() + job.fails, job.delay)
 
 
 def _end_with_parent() -> None:
     sys.stdin.read()
-    os._exit(0)
+    os.killpg(0, signal.SIGKILL)
 
 
 if __name__ == "__main__":

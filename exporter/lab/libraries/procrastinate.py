@@ -24,10 +24,10 @@ class ProcrastinateLibrary:
         self._app.open()
         self._app.schema_manager.apply_schema()
 
-    def enqueue(self, queue: str, outcome: str, delay: int) -> None:
+    def enqueue(self, queue: str, fails_until: float, delay: int) -> None:
         """Defer the task."""
         later = {"schedule_in": {"seconds": delay}} if delay else {}
-        self._app.configure_task(_TASK, queue=queue, **later).defer(outcome=outcome)
+        self._app.configure_task(_TASK, queue=queue, **later).defer(fails_until=fails_until)
 
     def close(self) -> None:
         """End the connections."""
@@ -38,6 +38,6 @@ class ProcrastinateLibrary:
         self._app.run_worker(fetch_job_polling_interval=1.0)
 
 
-async def _attempt(outcome: str) -> None:
+async def _attempt(fails_until: float) -> None:
     await asyncio.sleep(job.duration())
-    job.finish(outcome)
+    job.finish(fails_until)

@@ -10,8 +10,8 @@ def waits(profile: str, cluster: Cluster, query: str) -> list[tuple[str, int]]:
     with postgres.temporary(cluster) as database:
         library = known.load(profile, database.dsn())
         library.install()
-        library.enqueue("mail", "succeed", 0)
-        library.enqueue("reports", "flaky", 100)
+        library.enqueue("mail", 0.0, 0)
+        library.enqueue("reports", 0.0, 100)
         library.close()
         with database.connect() as connection:
             return connection.execute(query.encode()).fetchall()

@@ -11,7 +11,7 @@ def test_the_broker():
     broker = Broker()
     broker.connect("guest", "guest")
     assert broker.is_connected()
-    broker.send("mail", '"succeed"')
+    broker.send("mail", "0.0")
     with pytest.raises(StompException):
-        broker.send("mail", '"fail"')
+        broker.send("mail", "4102444800.0")
     broker.disconnect()

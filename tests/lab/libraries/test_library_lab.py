@@ -1,4 +1,4 @@
-"""The lab of libraries. tests/end_to_end/test_demo_profiles.py runs it as a whole, with a worker that has ended."""
+"""The lab of libraries. tests/end_to_end/test_demo_profiles.py runs it as a whole."""
 
 from contextlib import ExitStack
 from functools import partial
@@ -8,18 +8,14 @@ from typing import Final, LiteralString
 from psycopg import Connection
 
 from exporter.lab.libraries.child import Child
-from exporter.lab.libraries.known import NAMES
 from exporter.lab.libraries.library_lab import FAULTS
 from tests import postgres
 from tests.lab.waiting import wait_for
 from tests.postgres import Database
 
-# Jobs that were given up after their last attempt, by the libraries' own columns. PgQueuer counts the attempts before
-# the last, procrastinate and Chancy all three, django-outbox-pattern is configured to two.
+# Jobs that were given up after their last attempt, by the libraries' own columns.
 GIVEN_UP: Final[dict[str, LiteralString]] = {
-    "chancy": "SELECT count(*) FROM chancy_jobs WHERE state = 'failed' AND attempts = 3",
     "django-outbox-pattern": "SELECT count(*) FROM published WHERE status = -1 AND retry = 2",
-    "pgqueuer": "SELECT count(*) FROM pgqueuer WHERE status = 'failed' AND attempts = 2",
     "procrastinate": "SELECT count(*) FROM procrastinate_jobs WHERE status = 'failed' AND attempts = 3",
 }
 
@@ -30,11 +26,11 @@ def test_faults():
 
 
 def test_poison_jobs(embedded, tmp_path):
-    """Each library's own worker gives them up after their attempts. All at once, because they wait between these."""
+    """The library's own worker gives them up after their attempts. The end-to-end test has the other libraries."""
     with ExitStack() as stack:
-        databases = {name: stack.enter_context(postgres.temporary(embedded)) for name in NAMES}
+        databases = {name: stack.enter_context(postgres.temporary(embedded)) for name in GIVEN_UP}
         for role, line in (("poison", "the tables are installed"), ("worker", "an attempt has ended")):
-            started = [stack.enter_context(_child(name, databases[name], role, tmp_path)) for name in NAMES]
+            started = [stack.enter_context(_child(name, databases[name], role, tmp_path)) for name in GIVEN_UP]
             for child in started:
                 child.wait_for(line)
         for name, database in databases.items():
