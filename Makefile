@@ -18,7 +18,8 @@ LIVE := tests/matrix tests/end_to_end/test_watch.py tests/alerts/test_agreement_
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
-demo: $(VENV)/demo.stamp ## an outbox with live traffic and the exporter that monitors it; Ctrl-C ends it
+# The demo of a profile needs the profile's library.
+demo: $(VENV)/$(if $(findstring --profile,$(ARGS)),demo-profiles,demo).stamp ## an outbox with live traffic and the exporter that monitors it; Ctrl-C ends it
 	@exec $(BIN)/outbox-exporter demo $(ARGS)
 
 test: $(VENV)/dev.stamp packages ## every test, after installing the programs that they need
@@ -68,11 +69,15 @@ clean: ## back to a fresh clone
 	rm -rf $(VENV) .newest build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -r {} +
 
-# Installed again whenever pyproject.toml changes. The extra `dev` includes `demo`.
+# Installed again whenever pyproject.toml changes. The extra `dev` includes `demo-profiles`, and that includes `demo`.
 $(VENV)/demo.stamp: pyproject.toml
 	@tools/venv $(PYTHON) $(VENV) demo
 	@touch $@
 
+$(VENV)/demo-profiles.stamp: pyproject.toml
+	@tools/venv $(PYTHON) $(VENV) demo-profiles
+	@touch $(VENV)/demo.stamp $@
+
 $(VENV)/dev.stamp: pyproject.toml
 	@tools/venv $(PYTHON) $(VENV) dev
-	@touch $(VENV)/demo.stamp $@
+	@touch $(VENV)/demo.stamp $(VENV)/demo-profiles.stamp $@

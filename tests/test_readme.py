@@ -10,6 +10,7 @@ from alerts.policy.load import load_policy
 from exporter.commands.parser import parser
 from exporter.core.errors import Reason
 from exporter.lab.faults import FAULTS
+from exporter.lab.libraries import library_lab
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -23,7 +24,7 @@ LINK = re.compile(r"https://(?:github|raw\.githubusercontent)\.com/([^/]+/[^/]+)
 
 def test_every_fault_is_named():
     """docs/commands.md lists every fault of the demo."""
-    assert [fault for fault in FAULTS if f"`{fault}`" not in COMMANDS] == []
+    assert [fault for fault in (*FAULTS, *library_lab.FAULTS) if f"`{fault}`" not in COMMANDS] == []
 
 
 def test_every_reason_is_explained():

@@ -120,7 +120,7 @@ def test_missing_arguments_have_defaults():
     backtest = parsed("rules", "backtest")
     assert (backtest.format, backtest.since, backtest.pages_per_week) == ("text", 604_800.0, None)
     demo = parsed("demo")
-    assert (demo.port, demo.duration, demo.fault) == (9721, None, None)
+    assert (demo.port, demo.duration, demo.profile, demo.fault) == (9721, None, None, None)
     assert parsed("serve").config is None
 
 
@@ -128,6 +128,7 @@ def test_arguments_are_parsed():
     """Durations with their units, ports, names, a file before the command."""
     demo = parsed("--config", "x.yaml", "demo", "--port", "0", "--duration", "1m30s", "--fault", "poison-rows")
     assert (demo.config, demo.port, demo.duration, demo.fault) == (Path("x.yaml"), 0, 90.0, "poison-rows")
+    assert parsed("demo", "--profile", "chancy").profile == "chancy"
     assert parsed("sample", "--format", "json").format == "json"
     assert parsed("check-config", "--offline").offline is True
 

@@ -91,6 +91,7 @@ ELSEWHERE: Final = {
     ),
     "docker compose exec exporter outbox-exporter watch start": "tests/dashboards/test_compose.py",
     "docker compose down                                # removes everything": "tests/dashboards/test_compose.py",
+    'make demo ARGS="--profile procrastinate"': "tests/end_to_end/test_demo_profiles.py",
     "kubectl create configmap outbox-dashboards --from-file=dashboards/outbox-overview.json "
     "--from-file=dashboards/migration-watch.json --from-file=dashboards/exporter-health.json": HERE,
     "kubectl label configmap outbox-dashboards grafana_dashboard=1": HERE,
