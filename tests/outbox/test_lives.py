@@ -11,7 +11,7 @@ import pytest
 
 from exporter.config.settings import Config, DatabaseSettings, OutboxSettings, SamplingSettings
 from exporter.core.types import Seconds, Secret
-from exporter.metrics.readings import Distribution
+from exporter.metrics.readings import Distribution, Reading
 from exporter.sampling.collector_set import CollectorSet
 from tests.outbox.lives.bullmq import Life as BullmqLife
 from tests.outbox.lives.chancy import ChancyLife
@@ -46,12 +46,12 @@ class Monitored:
 
     def __init__(self, life: Life, dsn: str) -> None:
         self.life = life
-        config = Config(
+        self.config = Config(
             database=DatabaseSettings(dsn=Secret(dsn), statement_timeout=Seconds(30)),
             outbox=OutboxSettings(profile=life.profile),
             sampling=SamplingSettings(),
         )
-        self._collectors = CollectorSet(config)
+        self._collectors = CollectorSet(self.config)
         self._collectors.database.open()
 
     def close(self) -> None:
@@ -59,14 +59,16 @@ class Monitored:
         self.life.close()
         self._collectors.database.close()
 
+    def readings(self) -> list[Reading | Distribution]:
+        """Those of one more run of every collector of rows; each has to succeed."""
+        return [each for collector in self._collectors.database_collectors for each in collector.collect().readings]
+
     def sample(self) -> Published:
-        """Every value after one more run of every collector of rows; each has to succeed."""
-        found: dict[tuple[str, tuple[str, ...]], float] = {}
-        for collector in self._collectors.database_collectors:
-            for each in collector.collect().readings:
-                value = sum(each.counts) if isinstance(each, Distribution) else each.value
-                found[each.metric.name, each.labels] = value
-        return found
+        """Every value after one more run."""
+        return {
+            (each.metric.name, each.labels): sum(each.counts) if isinstance(each, Distribution) else each.value
+            for each in self.readings()
+        }
 
 
 def steps(rng: random.Random) -> list[str]:
