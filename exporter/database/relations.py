@@ -104,6 +104,10 @@ def _all(m: OutboxMapping) -> Names:
     return (*m.id, m.created, m.processed, m.deleted)
 
 
+def _statuses(m: OutboxMapping) -> Names:
+    return (m.status, m.deleted)
+
+
 def _terms(m: OutboxMapping) -> Names:
     return (m.due, m.expires, "" if m.max_attempts.isdigit() else m.max_attempts)
 
@@ -116,6 +120,7 @@ RELATIONS: Mapping[str, Callable[[OutboxMapping], Names]] = MappingProxyType(
         "failing_jobs": _failing,
         "other_jobs": _other,
         "all_jobs": _all,
+        "statuses": _statuses,
     }
 )
 
@@ -162,6 +167,7 @@ class _Jobs:
             "failing_jobs": self._failing,
             "other_jobs": self._other,
             "all_jobs": self._all,
+            "statuses": self._statuses,
         }
         return sql.SQL("({}) AS {}").format(build[name](), sql.Identifier(name))
 
@@ -214,6 +220,10 @@ class _Jobs:
     def _all(self) -> _Part:
         times = (self._created, "created_at"), (self._time(self._m.processed), "processed_at")
         return self._select((self._id, *times), self._alive)
+
+    def _statuses(self) -> _Part:
+        status = sql.SQL("{}::text").format(sql.Identifier(self._m.status)) if self._m.status else sql.SQL("NULL::text")
+        return self._select(((status, "status"),), self._alive)
 
     # --- by the table of transitions ---
 
