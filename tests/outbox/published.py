@@ -37,9 +37,11 @@ def loaded(cluster: Cluster, script: Path) -> Iterator[Database]:
         yield database
 
 
-def published(database: Database, outbox: Mapping[str, Any], timestamp_zone: str | None = None) -> Published:
+def published(database: Database, outbox: Mapping[str, Any], timestamp_zone: Any = None) -> Published:
     """One sample with a section `outbox` of the configuration."""
-    settings = {key: tuple(value) if isinstance(value, list) else value for key, value in outbox.items()}
+    settings: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in outbox.items()
+    }
     config = Config(
         database=DatabaseSettings(
             dsn=Secret(database.dsn()), statement_timeout=Seconds(30), timestamp_zone=timestamp_zone

@@ -25,7 +25,7 @@ def life(request: pytest.FixtureRequest, embedded: Cluster) -> Iterator[NodeLife
             life.close()
 
 
-def states(truth: Truth) -> tuple[int, int, int, int, int]:
+def states(truth: Truth) -> tuple[int | None, ...]:
     return truth.waiting, truth.failing, truth.exhausted, truth.scheduled, truth.running
 
 

@@ -20,6 +20,8 @@ INSERT INTO event_publication
     ('report', 'RESUBMITTED', '2026-01-03 00:00+00', NULL, 2, now() - interval '2 minutes'),
     ('mail', 'PROCESSING', '2026-01-02 00:00+00', NULL, 1, '2026-01-02 00:00+00'),
     ('report', 'FAILED', '2026-01-02 12:00+00', NULL, 1, '2026-01-02 12:00+00'),
+    -- written before version 2: counts nowhere
+    ('mail', NULL, '2026-01-01 00:00+00', NULL, NULL, NULL),
     ('mail', 'COMPLETED', '2026-01-01 10:00+00', '2026-01-01 10:01+00', 1, '2026-01-01 10:00+00'),
     ('mail', 'COMPLETED', now() - interval '11 minutes', now() - interval '10 minutes', 1, now()),
     ('report', 'COMPLETED', now() - interval '23 minutes', now() - interval '20 minutes', 2, now());
