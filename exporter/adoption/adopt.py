@@ -16,8 +16,8 @@ from exporter.database import DatabaseClient, relations
 class Adoption:
     """What was found. `proposals` are the candidates; the only one that is complete has a `proof`.
 
-    `others` are names of tables that may be meant instead. `role` and `remove_role` are scripts; empty without a mapping
-    that is complete.
+    `others` are names of tables that may be meant instead. `role` and `remove_role` are scripts; without a complete
+    mapping they are empty.
     """
 
     target: str

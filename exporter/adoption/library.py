@@ -37,7 +37,7 @@ def belongs(relation: Relation, proposal: Proposal) -> bool:
         return False
     mapping = profiles.load(proposal.profile).mapping
     ours, theirs = words.words(own.name), words.words(relation.name)
-    return bool(mapping.schema) or (len(words.words(mapping.table)) > 1 and ours[:1] == theirs[:1])
+    return bool(mapping.schema) or (words.is_special(mapping.table) and ours[:1] == theirs[:1])
 
 
 def _proposal(
@@ -72,7 +72,7 @@ def _named(mapping: OutboxMapping, relation: Relation) -> OutboxMapping | None:
     if not relation.name.endswith(mapping.table):
         return None
     prefix = relation.name.removesuffix(mapping.table)
-    if prefix and not prefix.endswith("_") and len(words.words(mapping.table)) == 1:
+    if prefix and not prefix.endswith("_") and not words.is_special(mapping.table):
         return None
     return replace(
         mapping,
@@ -114,7 +114,7 @@ def _unknown_values(mapping: OutboxMapping, relation: Relation) -> Iterator[str]
 def _is_near(table: Table, relation: Relation) -> bool:
     """Whether it is the library's table all the same: its name is nobody else's, and most columns are there."""
     there = [name for name in table.columns if relation.column(name)]
-    return len(words.words(relation.name)) > 1 and 2 * len(there) > len(table.columns)
+    return words.is_special(relation.name) and 2 * len(there) > len(table.columns)
 
 
 def _zone(

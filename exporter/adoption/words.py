@@ -53,6 +53,12 @@ def unit(name: str) -> str | None:
     return next((unit for unit, known in vocabulary()["units"].items() if set(last) & set(known)), None)
 
 
+def is_special(table: str) -> bool:
+    """Whether the name of a table is none that people would give: it has several words, or an unusual one."""
+    known = vocabulary()["tables"]
+    return len(words(table)) > 1 or not {*known["certain"], *known["likely"], "published"} & set(words(table))
+
+
 def certainty(table: str) -> int:
     """How much the name of a table says that it is an outbox: CERTAIN that it is, 1 that it may be, 0 nothing."""
     known, joined = vocabulary()["tables"], "".join(words(table))
