@@ -1,6 +1,6 @@
 """Writes every generated file from its source: `make generate`.
 
-The table of metrics, the tables of rules, runbooks and checks in the documentation, Prometheus' rule files,
+The tables of metrics, profiles, rules, runbooks and checks in the documentation, Prometheus' rule files,
 Alertmanager's inhibition rules and Grafana's dashboards. With `--check` nothing is written: exit status 1 means that a
 file is stale, and the file is named.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from alerts.policy.load import load_policy, runbook_file
 from dashboards.builder.build import HERE, RUNBOOKS, dashboards, printed
-from tools import alerting, metrics, rules, watch
+from tools import alerting, metrics, profiles, rules, watch
 
 ROOT = Path(__file__).parents[1]
 
@@ -22,6 +22,7 @@ def generated() -> dict[Path, str]:
     drawn = dashboards(load_policy(runbook=runbook_file(RUNBOOKS)))
     return {
         metrics.PAGE: metrics.with_tables(metrics.PAGE.read_text("utf-8")),
+        profiles.PAGE: profiles.with_tables(profiles.PAGE.read_text("utf-8")),
         watch.PAGE: watch.with_checks(watch.PAGE.read_text("utf-8")),
         **{path: write(path.read_text("utf-8"), policy) for path, write in alerting.WRITTEN.items()},
         **rules.files(),

@@ -174,7 +174,7 @@ class _Jobs:
     def _pending(self) -> _Part:
         return self._select(
             (self._id, self._queue, self._attempts, (self._waiting_since, "created_at")),
-            [*self._alive, *self._open, *self._not_running, *self._not_given_up, *self._due],
+            [*self._alive, *self._open, *self._not_running, *self._not_used_up, *self._due],
         )
 
     def _processed(self) -> _Part:
@@ -206,9 +206,11 @@ class _Jobs:
             states.append(("running", _all_of([*self._open, _is_set(m.running)])))
         if m.status_failed:
             states.append(("exhausted", self._status(m.status_failed)))
-        states += [("exhausted", _all_of([*self._unprocessed, *self._not_running, each])) for each in self._given_up]
+        if m.failed:
+            states.append(("exhausted", _all_of([*self._unprocessed, _is_set(m.failed)])))
+        states += [("exhausted", _all_of([*self._open, *self._not_running, each])) for each in self._used_up]
         if m.due:
-            states.append(("scheduled", _all_of([*self._open, *self._not_running, *self._not_given_up, self._later])))
+            states.append(("scheduled", _all_of([*self._open, *self._not_running, *self._not_used_up, self._later])))
         if not states:
             states.append(("", sql.SQL("false")))
         cases = sql.SQL(" ").join(sql.SQL("WHEN {} THEN {}").format(part, sql.Literal(name)) for name, part in states)
@@ -338,11 +340,9 @@ class _Jobs:
         return sql.SQL(limit) if limit.isdigit() else sql.Identifier(limit)
 
     @property
-    def _given_up(self) -> Sequence[_Part]:
-        """Each one a reason for which an unprocessed job is not attempted any more."""
+    def _used_up(self) -> Sequence[_Part]:
+        """Each one a reason for which an open job is not attempted any more."""
         m, found = self._m, []
-        if m.failed:
-            found.append(_is_set(m.failed))
         if m.max_attempts:
             found.append(sql.SQL("coalesce({}, 0) >= {}").format(sql.Identifier(m.attempts), self._limit))
         if m.expires:
@@ -350,7 +350,7 @@ class _Jobs:
         return found
 
     @property
-    def _not_given_up(self) -> Sequence[_Part]:
+    def _not_used_up(self) -> Sequence[_Part]:
         m, found = self._m, []
         if m.max_attempts:
             found.append(sql.SQL("coalesce({}, 0) < {}").format(sql.Identifier(m.attempts), self._limit))

@@ -6,9 +6,10 @@ holds:
 - removed: `deleted` is set (true, or not NULL); the row is no job any more
 - processed: a status of `status_processed`; without these, `processed` is not NULL
 - cancelled: a status that is listed under no meaning
-- running: a status of `status_running`, or `running` is not NULL
-- exhausted: a status of `status_failed`, `failed` is not NULL, `expires` has passed, or `attempts` has reached
-  `max_attempts`
+- running: a status of `status_running`
+- exhausted: a status of `status_failed`, or `failed` is not NULL
+- running as well: `running` is not NULL
+- exhausted as well: `expires` has passed, or `attempts` has reached `max_attempts`
 - scheduled: `due` is still to come
 - pending, otherwise; failing when it was attempted before: `attempts` above 0, or a status of `status_retrying`
 

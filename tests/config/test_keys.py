@@ -24,6 +24,7 @@ def test_sections():
     """The application alone may be missing; a key is listed once."""
     assert [(section.name, section.optional) for section in SECTIONS] == [
         ("database", False),
+        ("outbox", False),
         ("application", True),
         ("sampling", False),
         ("web", False),

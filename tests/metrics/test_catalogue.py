@@ -52,7 +52,7 @@ def test_every_metric_of_an_outbox_has_a_collector():
         "outbox_up",
     }
     assert {name.value: len(metrics) for name, metrics in catalogue.COLLECTORS.items()} == {
-        "backlog": 8,
+        "backlog": 10,
         "throughput": 7,
         "last_hour": 6,
         "events": 4,

@@ -9,7 +9,7 @@ from alerts.diagnosis.model import Evidence
 from alerts.diagnosis.sources import Sources, limited, reason_of
 from exporter.core.errors import SampleError
 from exporter.core.humanize import duration
-from exporter.database.queries import TABLES
+from exporter.database.relations import watched_tables
 from exporter.database.replay import grant_statistics
 
 # Waiting sessions that are looked at.
@@ -51,8 +51,9 @@ def ask(sources: Sources) -> Evidence:
     """From the lock table alone: no table is touched, so a lock cannot block this."""
     try:
         with sources.sample() as session:
+            tables = list(watched_tables(session.mapping))
             holders = session.fetch(
-                "diagnosis/locks", Holder, schema=session.schema, tables=list(TABLES), count_limit=WAITING_LIMIT
+                "diagnosis/locks", Holder, schema=session.schema, tables=tables, count_limit=WAITING_LIMIT
             )
             role = session.role
     except SampleError as error:
