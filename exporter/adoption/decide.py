@@ -5,9 +5,10 @@ from dataclasses import dataclass, field, replace
 
 from exporter.adoption import words
 from exporter.adoption.catalogue import TIMES, Column
-from exporter.adoption.evidence import ROW_LIMIT, Evidence
+from exporter.adoption.evidence import Evidence
 from exporter.adoption.proposal import Proposal
 from exporter.adoption.shape import Shape
+from exporter.database.statuses import ROW_LIMIT
 from exporter.outbox.mapping import OutboxMapping
 
 _TITLE = "recognised by the names and types of its columns"

@@ -8,11 +8,10 @@ from types import MappingProxyType
 from exporter.adoption.catalogue import ExpressionsRow, Relation, read_expressions
 from exporter.config.settings import DatabaseSettings
 from exporter.core.errors import LoginRefused, SampleError, Stale, Unreachable
-from exporter.database import DatabaseClient, Session, relations
+from exporter.database import DatabaseClient, relations, statuses
+from exporter.database.statuses import ROW_LIMIT, StatusRow
 from exporter.outbox.mapping import OutboxMapping
 
-# So many rows are read at most, of any table.
-ROW_LIMIT = 100_000
 # Times of 2001 to 2286, in seconds. The same times in milliseconds or microseconds are other numbers.
 _SECONDS = (1e9, 1e10)
 _PER_SECOND = {"seconds": 1.0, "milliseconds": 1e3, "microseconds": 1e6}
@@ -24,14 +23,6 @@ _SESSION_TIME = re.compile(
     re.IGNORECASE,
 )
 _ZONE_TIME = re.compile(r"AT TIME ZONE '([^']+)'|timezone\('([^']+)'", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class StatusRow:
-    """One row of sql/adoption/statuses.sql."""
-
-    status: str | None
-    jobs: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +91,7 @@ def _with_rows(client: DatabaseClient, found: Evidence, *, numbers: bool) -> Evi
     try:
         if mapping.status:
             with client.sample(*relations.reads(mapping, "statuses")) as session:
-                found = replace(found, statuses=read_statuses(session))
+                found = replace(found, statuses=statuses.read(session))
         if numbers:
             with client.sample(*relations.reads(mapping, "all_jobs")) as session:
                 found = replace(found, numbers=session.fetch_one("adoption/numbers", NumbersRow, count_limit=ROW_LIMIT))
@@ -109,8 +100,3 @@ def _with_rows(client: DatabaseClient, found: Evidence, *, numbers: bool) -> Evi
     except SampleError as error:
         return replace(found, unreadable=str(error))
     return found
-
-
-def read_statuses(session: Session) -> tuple[StatusRow, ...]:
-    """The values of the status, by the first `ROW_LIMIT` rows. Raises: SampleError."""
-    return tuple(session.fetch("adoption/statuses", StatusRow, count_limit=ROW_LIMIT))

@@ -7,6 +7,7 @@ from exporter.adoption import words
 from exporter.adoption.catalogue import INTEGERS, NUMBERS, TIMES, Relation
 from exporter.adoption.proposal import Proposal
 from exporter.database import relations as placeholders
+from exporter.database.statuses import listed
 from exporter.database.visibility import Table
 from exporter.outbox import profiles
 from exporter.outbox.mapping import DEFAULT, OutboxMapping
@@ -103,11 +104,7 @@ def _problems(table: Table, relation: Relation | None) -> Iterator[str]:
 def _unknown_values(mapping: OutboxMapping, relation: Relation) -> Iterator[str]:
     """Values of the profile that the enumeration of the status does not have."""
     status = relation.column(mapping.status) if mapping.status else None
-    values = (
-        *mapping.status_pending, *mapping.status_retrying, *mapping.status_running, *mapping.status_processed,
-        *mapping.status_failed,
-    )  # fmt: skip
-    if status and status.labels and (unknown := [value for value in values if value not in status.labels]):
+    if status and status.labels and (unknown := [value for value in listed(mapping) if value not in status.labels]):
         yield f"{relation.full_name} has no status {', '.join(unknown)}"
 
 

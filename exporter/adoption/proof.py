@@ -4,11 +4,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from exporter.adoption.evidence import StatusRow, read_statuses
 from exporter.config.settings import Config
 from exporter.core.errors import LoginRefused, SampleError, Stale, Unreachable
 from exporter.core.humanize import count, duration, percent
-from exporter.database import relations
+from exporter.database import relations, statuses
 from exporter.metrics import catalogue
 from exporter.metrics.availability import unknown_metrics
 from exporter.metrics.catalogue import Metric
@@ -54,24 +53,11 @@ def prove(config: Config) -> Proof:
         notes = list(_advice(readings))
         if sampling.mapping.status and not failures:
             with sampling.database.sample(*relations.reads(sampling.mapping, "statuses")) as session:
-                notes += unlisted(sampling.mapping, read_statuses(session))
+                notes += statuses.unlisted(sampling.mapping, statuses.read(session))
     finally:
         sampling.database.close()
     found = tuple(signals(sampling.mapping, readings, time.time())) if not failures else ()
     return Proof(found, tuple(dict.fromkeys(failures)), tuple(notes))
-
-
-def unlisted(mapping: OutboxMapping, rows: Iterable[StatusRow]) -> Iterator[str]:
-    """The values of the status that stand in rows and mean nothing in the mapping."""
-    known = {
-        *mapping.status_pending, *mapping.status_retrying, *mapping.status_running, *mapping.status_processed,
-        *mapping.status_failed,
-    }  # fmt: skip
-    for row in rows:
-        if row.status not in known:
-            value = "NULL" if row.status is None else f"'{row.status}'"
-            rows_of = f"{count(row.jobs)} row{'' if row.jobs == 1 else 's'}"
-            yield f"{mapping.status} {value} ({rows_of}) means nothing in this mapping; counted nowhere"
 
 
 def signals(mapping: OutboxMapping, readings: Iterable[Reading], now: float) -> Iterator[Signal]:
