@@ -53,7 +53,7 @@ class Column:
     @property
     def is_text(self) -> bool:
         """Whether it holds words, by its type or as an enumeration."""
-        return self.type in TEXTS or bool(self.labels)
+        return self.type.rpartition(".")[2] in TEXTS or bool(self.labels)
 
 
 @dataclass(frozen=True, slots=True)

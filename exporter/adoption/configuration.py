@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 from exporter.adoption.proposal import Proposal
+from exporter.config import values
+from exporter.config.keys import KEYS
 from exporter.config.settings import Config, OutboxSettings
 from exporter.core.types import Zone
 from exporter.outbox import profiles
 from exporter.outbox.mapping import DEFAULT, OutboxMapping
-from exporter.outbox.resolve import resolve
+from exporter.outbox.resolve import MappingProblem, resolve
 
 
 def document(proposal: Proposal, config: Config) -> dict[str, Any]:
@@ -66,9 +69,14 @@ def _values(mapping: OutboxMapping) -> Mapping[str, Any]:
 def problem(proposal: Proposal, config: Config) -> str:
     """Why the section is not accepted; empty when it is."""
     section = document(proposal, config)["outbox"]
-    profile = section.pop("profile", None)
+    for key, value in section.items():
+        try:
+            if isinstance(value, str):
+                values.read(value, KEYS[f"outbox.{key}"].hint, Path())
+        except ValueError as error:
+            return f"{key}: {error}"
     try:
-        resolve(profile, _tuples(section))
-    except ValueError as error:
-        return str(error)
+        resolve(section.pop("profile", None), _tuples(section))
+    except MappingProblem as error:
+        return f"{error.key}: {error}"
     return ""

@@ -12,9 +12,7 @@ from exporter.database.statuses import ROW_LIMIT
 from exporter.outbox.mapping import OutboxMapping
 
 _TITLE = "recognised by the names and types of its columns"
-_UNSET = (
-    "its workers leave {} empty when they have not the job, or no more; a lock that nobody removes counts as running"
-)
+_UNSET = "{} is empty unless a worker has the job; a lock that nobody removes counts as running"
 _STATUS_MEANINGS = ("pending", "retrying", "running", "processed", "failed")
 
 
@@ -239,7 +237,7 @@ def _zone(mapping: OutboxMapping, shape: Shape, evidence: Evidence, configured: 
     (zone,) = zones
     if not all(is_certain for _, is_certain in written):
         found.assumed.append(
-            f"{listed} are written in the time zone {zone}: a default writes the time of its session's zone, which is "
-            "that of this database unless the session sets another, and other writers do the same"
+            f"{listed} are of the time zone {zone}: defaults write the time of the session's zone, which is that of this "
+            "database unless a session sets another; other writers do the same"
         )
     return zone

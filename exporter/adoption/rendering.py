@@ -38,7 +38,7 @@ def as_yaml(found: Adoption, config: Config) -> str:
             lines += ["", *text.splitlines()]
         elif chosen.mapping:
             lines += ["#", "# A draft, to be completed:", *(f"#   {line}" for line in text.splitlines())]
-    else:
+    elif found.proposals:
         lines += _choices(found)
     if found.others:
         lines += [*_comment("also looked at, and not taken", (f"{name} (--table {name})" for name in found.others))]
@@ -94,14 +94,18 @@ def _choices(found: Adoption) -> Iterator[str]:
         is_alone = each.profile and sum(other.profile == each.profile for other in found.proposals) == 1
         option = f"--profile {each.profile}" if is_alone else f"--table {each.relation.full_name}"
         yield f"#   {option}: {each.relation.full_name}, {each.title}"
-        yield from (f"#     missing: {problem}" for problem in each.undecided)
+        yield from (f"#     missing: {_line(problem)}" for problem in each.undecided)
 
 
 def _comment(title: str, entries: Iterable[str]) -> Iterator[str]:
-    listed = [f"#   {' '.join(entry.split())}" for entry in entries]
+    listed = [f"#   {_line(entry)}" for entry in entries]
     if listed:
         yield f"# {title}:"
         yield from listed
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _candidate(proposal: Proposal, config: Config) -> dict[str, Any]:

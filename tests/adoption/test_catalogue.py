@@ -75,7 +75,7 @@ def test_tables_of_a_server(embedded):
             jobs, keyed, seen = catalogue.read(session)
             expressions = [catalogue.read_expressions(session, each) for each in (jobs, keyed)]
     assert (jobs.kind, jobs.key, jobs.row_security, jobs.is_table) == ("p", ("b", "a"), True, True)
-    assert jobs.columns[2:4] == (Column("made", AT, True), Column("mood", "mood", False, ("sad", "happy")))
+    assert jobs.columns[2:4] == (Column("made", AT, True), Column("mood", "public.mood", False, ("sad", "happy")))
     assert jobs.columns[3].is_text
     assert (keyed.key, keyed.row_security) == (("id",), False)
     assert (seen.kind, seen.below, seen.is_table) == ("v", ("public.jobs", "public.keyed"), False)

@@ -57,7 +57,14 @@ def test_the_unit_in_a_name(name, unit):
 
 @pytest.mark.parametrize(
     ("table", "certainty"),
-    [("outboxevent", 2), ("Ausgangskorb", 2), ("mail_queue", 2), ("webhook_deliveries", 1), ("versand", 1), ("users", 0)],
+    [
+        ("outboxevent", 2),
+        ("Ausgangskorb", 2),
+        ("mail_queue", 2),
+        ("webhook_deliveries", 1),
+        ("versand", 1),
+        ("users", 0),
+    ],
 )
 def test_how_much_the_name_of_a_table_says(table, certainty):
     assert words.certainty(table) == certainty
@@ -68,6 +75,16 @@ def test_how_much_the_name_of_a_table_says(table, certainty):
 )
 def test_names_that_only_a_library_gives(table, is_special):
     assert words.is_special(table) is is_special
+
+
+def test_all_words_are_texts():
+    """YAML takes some words for truth values."""
+
+    def leaves(node: object) -> list[object]:
+        nodes = node.values() if isinstance(node, dict) else node if isinstance(node, list) else None
+        return [node] if nodes is None else [leaf for each in nodes for leaf in leaves(each)]
+
+    assert {type(leaf) for leaf in leaves(words.vocabulary())} == {str}
 
 
 def test_no_value_has_two_meanings():
