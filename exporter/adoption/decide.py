@@ -237,7 +237,7 @@ def _zone(mapping: OutboxMapping, shape: Shape, evidence: Evidence, configured: 
     (zone,) = zones
     if not all(is_certain for _, is_certain in written):
         found.assumed.append(
-            f"{listed} are of the time zone {zone}: defaults write the time of the session's zone, which is that of this "
-            "database unless a session sets another; other writers do the same"
+            f"{listed} are of the time zone {zone}: defaults write the time of the session's zone, which is that of "
+            "this database unless a session sets another; other writers do the same"
         )
     return zone

@@ -132,12 +132,7 @@ def test_what_is_assumed_of_a_status(values, assumed):
         (("sent_at:at", "error:text"), ()),
         (
             ("sent_at:at", "locked_at:at"),
-            (
-                (
-                    "its workers leave locked_at empty when they have not the job, or no more; a "
-                    "lock that nobody removes counts as running"
-                ),
-            ),
+            ("locked_at is empty unless a worker has the job; a lock that nobody removes counts as running",),
         ),
         (("due_at:at",), ("no column says which jobs are processed: their rows are deleted",)),
     ],
@@ -151,7 +146,10 @@ def test_what_is_assumed_of_workers(columns, assumed):
 def test_attempts_and_retries_are_not_the_same():
     """A job with as many attempts as retries may have one left."""
     assert proposed("sent_at:at", "attempts:int", "max_retries:int").undecided == (
-        "attempts and max_retries: a job that is retried n times has n + 1 attempts; is it given up when both are equal?",
+        (
+            "attempts and max_retries: a job that is retried n times has n + 1 attempts; is it given up when both are "
+            "equal?"
+        ),
     )
 
 
@@ -200,8 +198,8 @@ def test_times_without_zone():
     assert (found.timestamp_zone, found.undecided) == ("UTC", ())
     assert found.assumed == (
         (
-            "created_at, sent_at are written in the time zone UTC: a default writes the time of its session's zone, which is "
-            "that of this database unless the session sets another, and other writers do the same"
+            "created_at, sent_at are of the time zone UTC: defaults write the time of the session's zone, which is that "
+            "of this database unless a session sets another; other writers do the same"
         ),
     )
 

@@ -161,7 +161,8 @@ def test_every_value_is_true(monitored):
     assert (chosen.profile, chosen.undecided, chosen.assumed) == (monitored.life.profile, (), ())
     assert yaml.safe_load(as_yaml(monitored.adoption, Config())) == {"outbox": {"profile": monitored.life.profile}}
     rng = random.Random(24)
-    has_pruned, taken = False, Counter()
+    has_pruned = False
+    taken: Counter[str] = Counter()
     check(monitored.sample(), monitored.life.truth(), may_be_pruned=False)
     for number, step in enumerate(steps(rng)):
         take(monitored.life, step, rng)

@@ -128,7 +128,9 @@ class Mails:
         self.database.execute(undo.encode())
 
     def settings(self) -> Config:
-        settings = {key: tuple(value) if isinstance(value, list) else value for key, value in OUTBOX.items()}
+        settings: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in OUTBOX.items()
+        }
         return replace(configuration(self.database.dsn(MONITOR)), outbox=OutboxSettings(**settings))
 
 
