@@ -28,7 +28,7 @@ def node_with_packages(folder: Path) -> Path:
 
 
 def _install(npm: Path, folder: Path) -> None:
-    command = [npm, "ci", "--no-audit", "--no-fund"]
+    command: list[str | Path] = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=_INSTALL_TIMEOUT, check=False)
     if done.returncode:
         missing(f"what {folder.name}/package-lock.json lists", f"npm ci in {folder}: {done.stderr.strip()}")

@@ -89,7 +89,7 @@ def _by_time(mapping: OutboxMapping, shape: Shape, found: _Findings) -> OutboxMa
     ended = names.get("processed", "")
     errors = [column.name for column in shape.relation.columns if column.name.lower() in vocabulary["errors"]]
     if ended and not shape.status and "failed" not in names and errors and words.core(ended) in vocabulary["ended"]:
-        found.assumed.append(f"{ended} is empty for a job that failed for good, whose {errors[0]} is set")
+        found.assumed.append(f"{ended} is empty for a job that failed for good; otherwise map its {errors[0]} as error")
     return replace(mapping, **names)  # type: ignore[arg-type] # fields of times are texts
 
 

@@ -59,13 +59,10 @@ class Shape:
     @property
     def refusal(self) -> str:
         """Why no mapping can be true of it, whoever decides; empty where one may be."""
-        name = self.relation.name
         if self.relation.kind in {"v", "m"}:
             return _VIEW.format(", ".join(self.relation.below))
         if not self.relation.is_table:
             return _FOREIGN
-        if name in vocabulary()["unsupported"]:
-            return str(vocabulary()["unsupported"][name])
         if self.texts:
             named = " and ".join(column.name for column in self.texts)
             return f"the columns of times, {named}, are of type {self.texts[0].type}: texts do not compare as times do"

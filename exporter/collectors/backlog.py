@@ -160,8 +160,8 @@ class BacklogCollector(DatabaseCollector):
             Reading(catalogue.HEAD_BLOCKED_JOBS, head.blocked),
             *by_state(groups, self._states),
             *by_queue(groups, self._queues),
-            *not_pending(others),
-            *self._index_catalogue.advice(session, self._mapping.table),
+            *(not_pending(others) if self._mapping.has_other_states else ()),
+            *self._advice(session),
         )
         jobs = listed(head, self._queues, since, is_whole=head.jobs < rows)
         if self._mapping.is_conserved:
@@ -189,6 +189,10 @@ class BacklogCollector(DatabaseCollector):
             if self._conservation.lacks_jobs(jobs):
                 self._completions.read(session, check=True)
         self._completions.reopen(self._conservation.record_pending(jobs, is_current=is_current))
+
+    def _advice(self, session: Session) -> Iterator[Reading]:
+        for table in filter(None, (self._mapping.table, self._mapping.events_table)):
+            yield from self._index_catalogue.advice(session, table)
 
     def _others(self, session: Session) -> list[OtherJobs]:
         """The jobs that are neither pending nor processed."""

@@ -171,6 +171,7 @@ class OutboxSettings:
     created: Annotated[str, _NAME] | None = None
     processed: Annotated[str, _NAME] | None = None
     failed: Annotated[str, _NAME] | None = None
+    error: Annotated[str, _NAME] | None = None
     due: Annotated[str, _NAME] | None = None
     expires: Annotated[str, _NAME] | None = None
     last_attempt: Annotated[str, _NAME] | None = None
@@ -198,6 +199,7 @@ class OutboxSettings:
     queues_id: Annotated[str, _NAME] | None = None
     queues_name: Annotated[str, _NAME] | None = None
     is_removed_when_processed: bool | None = None
+    is_cancelled_below_max_attempts: bool | None = None
 
     def mapping(self) -> OutboxMapping:
         """What these keys mean. Raises: MappingProblem."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from exporter.database import Session
 from exporter.metrics import catalogue
 from exporter.metrics.readings import Reading
-from exporter.outbox.mapping import DEFAULT, OutboxMapping
+from exporter.outbox.mapping import OutboxMapping
 
 # An inner page of an index on (entity_id, created_at) points to about so many below it: one of 585 and one of 8,178
 # pages take 3 pages a descent, one of 80,000 pages 4, as measured.
@@ -116,10 +116,6 @@ def processed(mapping: OutboxMapping) -> HelpfulIndex | None:
 def helpful(mapping: OutboxMapping) -> tuple[HelpfulIndex, ...]:
     """All indexes that statements rely on."""
     return tuple(each for each in (pending(mapping), processed(mapping), EVENTS, EXPIRY) if each)
-
-
-PENDING, PROCESSED = pending(DEFAULT), processed(DEFAULT)
-HELPFUL = helpful(DEFAULT)
 
 
 class IndexCatalogue:

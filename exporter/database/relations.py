@@ -18,6 +18,8 @@ TABLES = (JOBS, "idempotency_keys", "fsm_events")
 
 _Part = sql.Composable
 _NULL = sql.SQL("NULL")
+# The columns of a table of queues, as a join renames them.
+_QUEUE_ID, _QUEUE_NAME = "outbox_queue_id", "outbox_queue_name"
 _PER_SECOND = {"seconds": "1", "milliseconds": "1000", "microseconds": "1000000"}
 
 
@@ -52,10 +54,9 @@ def reads(mapping: OutboxMapping, *relations: str) -> tuple[Table, ...]:
 def job_columns(mapping: OutboxMapping) -> tuple[str, ...]:
     """The columns of the table of jobs that have a meaning, each once."""
     m = mapping
-    limit = "" if m.max_attempts.isdigit() else m.max_attempts
     columns = (
-        *m.id, m.queue, m.attempts, m.created, m.processed, m.last_attempt, m.status, m.running, m.failed, m.due,
-        m.expires, limit, m.deleted,
+        *m.id, m.queue, m.attempts, m.created, m.processed, m.last_attempt, m.status, m.running, m.failed, m.error,
+        m.due, m.expires, _limit(m), m.deleted,
     )  # fmt: skip
     return tuple(dict.fromkeys(column for column in columns if column))
 
@@ -87,17 +88,21 @@ def _pending(m: OutboxMapping) -> Names:
 def _processed(m: OutboxMapping) -> Names:
     if m.events_processed and not m.processed:
         return (*m.id, m.queue, m.created)
-    return (*m.id, m.queue, m.created, m.processed, m.status if m.status_processed else "", m.deleted)
+    return (*m.id, m.queue, m.created, m.processed, m.error, m.status if m.status_processed else "", m.deleted)
 
 
 def _failing(m: OutboxMapping) -> Names:
-    if m.events_failed and not m.last_attempt:
-        return (*m.id, m.queue)
-    return (m.queue, m.attempts, m.created, m.processed, m.last_attempt, m.status, m.running, m.failed, m.deleted)
+    by_events = (*m.id, m.queue, m.status) if m.events_failed else ()
+    if by_events and not m.last_attempt:
+        return by_events
+    state = (m.status, m.running, m.failed, m.error, m.deleted)
+    by_rows = (m.queue, m.attempts, m.created, m.processed, m.last_attempt, *state)
+    return (*by_events, *by_rows, *([_limit(m)] if m.is_cancelled_below_max_attempts else []))
 
 
 def _other(m: OutboxMapping) -> Names:
-    return (m.queue, m.attempts, m.created, m.processed, m.status, m.running, m.failed, *_terms(m), m.deleted)
+    state = (m.status, m.running, m.failed, m.error, *_terms(m), m.deleted)
+    return (m.queue, m.attempts, m.created, m.processed, *state)
 
 
 def _all(m: OutboxMapping) -> Names:
@@ -109,7 +114,12 @@ def _statuses(m: OutboxMapping) -> Names:
 
 
 def _terms(m: OutboxMapping) -> Names:
-    return (m.due, m.expires, "" if m.max_attempts.isdigit() else m.max_attempts)
+    return (m.due, m.expires, _limit(m))
+
+
+def _limit(m: OutboxMapping) -> str:
+    """The column that limits the attempts, if one does."""
+    return "" if m.max_attempts.isdigit() else m.max_attempts
 
 
 # By name: the columns of the table of jobs that the relation reads.
@@ -139,7 +149,7 @@ def _reads_events(mapping: OutboxMapping, relation: str) -> bool:
     created = bool(m.events_created and not m.created)
     by_relation = {
         "processed_jobs": bool(m.events_processed and not m.processed) or created,
-        "failing_jobs": bool(m.events_failed and not m.last_attempt) or created,
+        "failing_jobs": bool(m.events_failed) or created,
     }
     return by_relation.get(relation, created and relation in RELATIONS)
 
@@ -182,17 +192,25 @@ class _Jobs:
             return self._processed_by_events()
         done = [self._status(self._m.status_processed)] if self._m.status_processed else []
         if self._m.processed and not done:
-            done = [_is_set(self._m.processed)]
+            done = [_is_set(self._m.processed), *([_not_set(self._m.error)] if self._m.error else [])]
         times = (self._created, "created_at"), (self._time(self._m.processed), "processed_at")
         return self._select((self._id, self._queue, *times), [*self._alive, *done])
 
     def _failing(self) -> _Part:
-        if self._m.events_failed and not self._m.last_attempt:
+        m = self._m
+        if not m.events_failed:
+            return self._failing_by_rows()
+        if not m.last_attempt:
             return self._failing_by_events()
+        return sql.SQL("{} UNION ALL {}").format(self._failing_by_rows(), self._failing_by_events())
+
+    def _failing_by_rows(self) -> _Part:
         times = (self._created, "created_at"), (self._time(self._m.last_attempt), "last_attempt_at")
         unprocessed = _all_of(self._open)
         if self._m.status_failed:
-            unprocessed = _any_of([unprocessed, self._status(self._m.status_failed)])
+            unprocessed = _any_of([unprocessed, self._failed])
+        elif self._m.error:
+            unprocessed = _any_of([unprocessed, self._ended_in_error])
         elif self._m.failed and self._m.processed:
             unprocessed = _not_set(self._m.processed)
         return self._select((self._queue, self._attempts, *times), [*self._alive, unprocessed, *self._not_running])
@@ -205,9 +223,11 @@ class _Jobs:
         if m.running:
             states.append(("running", _all_of([*self._open, _is_set(m.running)])))
         if m.status_failed:
-            states.append(("exhausted", self._status(m.status_failed)))
+            states.append(("exhausted", self._failed))
         if m.failed:
             states.append(("exhausted", _all_of([*self._unprocessed, _is_set(m.failed)])))
+        if m.error:
+            states.append(("exhausted", self._ended_in_error))
         states += [("exhausted", _all_of([*self._open, *self._not_running, each])) for each in self._used_up]
         if m.due:
             states.append(("scheduled", _all_of([*self._open, *self._not_running, *self._not_used_up, self._later])))
@@ -250,6 +270,10 @@ class _Jobs:
         queue = _column("events", m.events_queue) if m.events_queue else self._of_job(m.queue)
         done = [self._type("later", m.events_processed), *self._same_job("later", m.events_job, "events")]
         unprocessed = [self._not_exists("later", _all_of(done))] if m.events_processed else []
+        if m.last_attempt:  # the jobs that have a row are told by it
+            unprocessed.append(self._no_job())
+        elif m.status:
+            unprocessed.append(self._no_job(self._has_not_failed))
         # A job counts once: an earlier failure of it is left out.
         newer = [self._type("later", m.events_failed), *self._same_job("later", m.events_job, "events")]
         newer.append(sql.SQL("{} > {}").format(_column("later", m.events_at), at))
@@ -267,20 +291,17 @@ class _Jobs:
 
     @property
     def _queue(self) -> tuple[_Part, str]:
-        m = self._m
-        if m.queues_table:
-            return sql.SQL("(SELECT {} FROM {} AS queues WHERE {} = {})").format(
-                _column("queues", m.queues_name),
-                sql.Identifier(self._schema, m.queues_table),
-                _column("queues", m.queues_id),
-                _column("jobs", m.queue),
-            ), "queue_name"
-        return (sql.Identifier(m.queue) if m.queue else sql.SQL("''::text")), "queue_name"
+        if self._m.queues_table:
+            return sql.Identifier(_QUEUE_NAME), "queue_name"
+        return (sql.Identifier(self._m.queue) if self._m.queue else sql.SQL("''::text")), "queue_name"
 
     @property
     def _attempts(self) -> tuple[_Part, str]:
         m = self._m
         number: _Part = sql.Identifier(m.attempts) if m.attempts else sql.SQL("0")
+        if m.attempts and m != DEFAULT:
+            # Some libraries begin with NULL; in the default table it is an error of its writer.
+            number = sql.SQL("coalesce({}, 0)").format(number)
         retried = [*m.status_retrying, *m.status_failed]
         if retried:
             number = sql.SQL("CASE WHEN {} THEN greatest({}, 1) ELSE {} END").format(
@@ -340,14 +361,28 @@ class _Jobs:
         return sql.SQL(limit) if limit.isdigit() else sql.Identifier(limit)
 
     @property
+    def _has_reached_limit(self) -> _Part:
+        return sql.SQL("coalesce({}, 0) >= {}").format(sql.Identifier(self._m.attempts), self._limit)
+
+    @property
+    def _failed(self) -> _Part:
+        """The status says that the job is not attempted any more."""
+        failed = self._status(self._m.status_failed)
+        return _all_of([failed, self._has_reached_limit]) if self._m.is_cancelled_below_max_attempts else failed
+
+    @property
     def _used_up(self) -> Sequence[_Part]:
         """Each one a reason for which an open job is not attempted any more."""
         m, found = self._m, []
         if m.max_attempts:
-            found.append(sql.SQL("coalesce({}, 0) >= {}").format(sql.Identifier(m.attempts), self._limit))
+            found.append(self._has_reached_limit)
         if m.expires:
             found.append(sql.SQL("{} <= now()").format(self._time(m.expires)))
         return found
+
+    @property
+    def _ended_in_error(self) -> _Part:
+        return _all_of([_is_set(self._m.processed), _is_set(self._m.error)])
 
     @property
     def _not_used_up(self) -> Sequence[_Part]:
@@ -368,8 +403,16 @@ class _Jobs:
     def _later(self) -> _Part:
         return sql.SQL("{} > now()").format(self._time(self._m.due))
 
+    @property
+    def _has_not_failed(self) -> _Part:
+        """The job's latest attempt has not failed: it is running, processed or cancelled."""
+        pending = self._status((*self._m.status_pending, *self._m.status_retrying))
+        return sql.SQL("NOT {}").format(_any_of([pending, self._failed] if self._m.status_failed else [pending]))
+
     def _status(self, values: Iterable[str]) -> _Part:
-        return sql.SQL("{} IN ({})").format(sql.Identifier(self._m.status), _comma(map(sql.Literal, values)))
+        # Not IN, which no index serves that is partial to one of the values.
+        status = sql.Identifier(self._m.status)
+        return _any_of([sql.SQL("{} = {}").format(status, sql.Literal(value)) for value in values])
 
     # --- the other table ---
 
@@ -395,11 +438,20 @@ class _Jobs:
         """A column of the job of an event; NULL where its row is gone."""
         if not column:
             return sql.SQL("NULL::text")
-        pairs = zip(self._m.id, self._m.events_job, strict=True)
-        same = [sql.SQL("{} = {}").format(_column("jobs", ours), _column("events", theirs)) for ours, theirs in pairs]
         return sql.SQL("(SELECT {} FROM {} AS jobs WHERE {})").format(
-            _column("jobs", column), sql.Identifier(self._schema, self._m.table), _all_of(same)
+            _column("jobs", column), sql.Identifier(self._schema, self._m.table), _all_of(self._job_of_event)
         )
+
+    def _no_job(self, *conditions: _Part) -> _Part:
+        """The job of an event has no row, or none that meets these conditions."""
+        return sql.SQL("NOT EXISTS (SELECT FROM {} AS jobs WHERE {})").format(
+            sql.Identifier(self._schema, self._m.table), _all_of([*self._job_of_event, *conditions])
+        )
+
+    @property
+    def _job_of_event(self) -> list[_Part]:
+        pairs = zip(self._m.id, self._m.events_job, strict=True)
+        return [sql.SQL("{} = {}").format(_column("jobs", ours), _column("events", theirs)) for ours, theirs in pairs]
 
     def _not_exists(self, alias: str, condition: _Part) -> _Part:
         return sql.SQL("NOT EXISTS (SELECT FROM {} AS {} WHERE {})").format(
@@ -412,7 +464,27 @@ class _Jobs:
         table = sql.Identifier(self._schema, self._m.table)
         listed = _comma(sql.SQL("{} AS {}").format(part, sql.Identifier(name)) for part, name in columns)
         where = sql.SQL(" WHERE {}").format(sql.SQL(" AND ").join(conditions)) if conditions else sql.SQL("")
-        return sql.SQL("SELECT {} FROM {} AS jobs{}").format(listed, table, where)
+        return sql.SQL("SELECT {} FROM {} AS jobs{}{}").format(listed, table, self._names_of_queues, where)
+
+    @property
+    def _names_of_queues(self) -> _Part:
+        """A join, whose columns have names that the table of jobs does not have; nothing where the jobs have names.
+
+        Each id has one row, whether or not the table says so: no job counts twice.
+        """
+        m = self._m
+        if not m.queues_table:
+            return sql.SQL("")
+        names = sql.SQL("SELECT {id} AS {unique_id}, min({name}) AS {one_name} FROM {table} GROUP BY {id}").format(
+            id=sql.Identifier(m.queues_id),
+            unique_id=sql.Identifier(_QUEUE_ID),
+            name=sql.Identifier(m.queues_name),
+            one_name=sql.Identifier(_QUEUE_NAME),
+            table=sql.Identifier(self._schema, m.queues_table),
+        )
+        return sql.SQL(" LEFT JOIN ({}) AS queues ON {} = {}").format(
+            names, sql.Identifier(_QUEUE_ID), _column("jobs", m.queue)
+        )
 
     def _select_events(self, columns: Iterable[tuple[_Part, str]], conditions: Sequence[_Part]) -> _Part:
         listed = _comma(sql.SQL("{} AS {}").format(part, sql.Identifier(name)) for part, name in columns)

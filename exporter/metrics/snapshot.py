@@ -92,7 +92,8 @@ class CollectorState:
         failures = dict(self.failures)
         for failure in run.outcome.failures:
             failures[failure.reason] = failures.get(failure.reason, 0) + 1
-        brought, succeeded = bool(run.outcome.readings), run.succeeded
+        succeeded = run.succeeded
+        brought = succeeded or bool(run.outcome.readings)
         server = run.outcome.server
         return replace(
             self,

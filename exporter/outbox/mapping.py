@@ -4,10 +4,11 @@ A mapping has names only, never SQL. What it leaves out is not known of the jobs
 holds:
 
 - removed: `deleted` is set (true, or not NULL); the row is no job any more
-- processed: a status of `status_processed`; without these, `processed` is not NULL
+- processed: a status of `status_processed`; without these, `processed` is not NULL, unless `error` is not NULL either
 - cancelled: a status that is listed under no meaning
 - running: a status of `status_running`
-- exhausted: a status of `status_failed`, or `failed` is not NULL
+- exhausted: a status of `status_failed`, `failed` is not NULL, or both `processed` and `error` are not NULL; with
+  `is_cancelled_below_max_attempts`, a status of `status_failed` is cancelled before that
 - running as well: `running` is not NULL
 - exhausted as well: `expires` has passed, or `attempts` has reached `max_attempts`
 - scheduled: `due` is still to come
@@ -29,7 +30,8 @@ class OutboxMapping:
 
     `id` are the columns that identify a job. `created`, `processed`, `failed` (given up), `due` (not before), `expires`
     (not after) and `last_attempt` hold times: of a type for times, or numbers of `epoch` since 1970. `max_attempts` is
-    a number or a column. `running` is not NULL while a worker has the job.
+    a number or a column. `running` is not NULL while a worker has the job. `error` is not NULL after an attempt that
+    failed: where `processed` is the end of the job, however it ended, it tells which jobs were given up.
 
     `events_table` has a row per transition of a job: `events_job` refers to `id`, `events_type` says what happened,
     `events_at` when. `events_created`, `events_processed` and `events_failed` are the types that stand for a time which
@@ -38,7 +40,8 @@ class OutboxMapping:
     `queues_table` holds the names of queues, where the column `queue` only refers to them: by its `queues_id`, the name
     is in its `queues_name`.
 
-    `is_removed_when_processed`: a processed job's row is deleted.
+    `is_removed_when_processed`: a processed job's row is deleted. `is_cancelled_below_max_attempts`: a cancelled job
+    has the status of a failed one.
     Shape: names are those of the catalogue, unquoted; an empty one is not known. Units: `max_attempts` attempts.
     """
 
@@ -48,6 +51,7 @@ class OutboxMapping:
     created: str = ""
     processed: str = ""
     failed: str = ""
+    error: str = ""
     due: str = ""
     expires: str = ""
     last_attempt: str = ""
@@ -75,6 +79,7 @@ class OutboxMapping:
     queues_id: str = ""
     queues_name: str = ""
     is_removed_when_processed: bool = False
+    is_cancelled_below_max_attempts: bool = False
 
     @property
     def has_processed(self) -> bool:
@@ -99,7 +104,7 @@ class OutboxMapping:
     @property
     def has_exhausted(self) -> bool:
         """Whether it is known which jobs are not attempted any more."""
-        return bool(self.status_failed or self.failed or self.expires or self.max_attempts)
+        return bool(self.status_failed or self.failed or self.error or self.expires or self.max_attempts)
 
     @property
     def has_running(self) -> bool:

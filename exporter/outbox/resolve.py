@@ -74,7 +74,13 @@ def _problems(m: OutboxMapping) -> Iterator[MappingProblem]:
             "missing; the values that mean processed",
         ),
         ("status", bool(doubled), f"the value {doubled} is listed under two meanings"),
+        ("error", bool(m.error and not m.processed), "needs processed; it tells which of these jobs were given up"),
         ("attempts", bool(m.max_attempts and not m.attempts), "missing; max_attempts limits the column that it names"),
+        (
+            "max_attempts",
+            m.is_cancelled_below_max_attempts and not m.max_attempts,
+            "missing; is_cancelled_below_max_attempts compares with it",
+        ),
         ("events_table", bool(not m.events_table and any((*events, *types))), "missing; other keys of events need it"),
         ("events_table", bool(m.events_table and not all(events)), "needs events_job, events_type and events_at"),
         ("queues_table", any(names) and not all(names), "queues_table, queues_id and queues_name belong together"),

@@ -49,9 +49,14 @@ FROM (
             created_at > to_timestamp(0) AND created_at <= to_timestamp(%(latest)s::double precision) AS is_dated,
             processed_at > to_timestamp(0) AND processed_at <= to_timestamp(%(latest)s::double precision)
                 AS is_completed
-        FROM {processed_jobs}
-        WHERE processed_at >= now() - interval '1 hour' - make_interval(secs => %(skew)s::double precision)
-           OR processed_at <= to_timestamp(0)
+        FROM (
+            SELECT queue_name, created_at, processed_at
+            FROM {processed_jobs}
+            WHERE processed_at >= now() - interval '1 hour' - make_interval(secs => %(skew)s::double precision)
+               OR processed_at <= to_timestamp(0)
+            -- A created_at that is looked up in another table is looked up once: the subquery is a step of its own.
+            OFFSET 0
+        ) AS done
     ) AS job
 ) AS recent
 GROUP BY GROUPING SETS ((queue), ())

@@ -68,7 +68,7 @@ UNDECIDED: Final[dict[str, str]] = {
     ),
 }
 PROVED: Final = (
-    "masstransit", "nservicebus", "oban", "river", "solid-queue", "spring-modulith", "wolverine",
+    "good-job", "masstransit", "nservicebus", "oban", "river", "solid-queue", "spring-modulith", "wolverine",
 )  # fmt: skip
 
 
@@ -129,7 +129,7 @@ def test_a_published_schema(embedded, name):
     """The profile is named and proved."""
     with loaded(embedded, OUTBOX / "schemas" / f"{name}.sql") as database:
         found = looked(database)
-    zone = {"database": {"timestamp_zone": "UTC"}} if name in {"nservicebus", "oban", "solid-queue"} else {}
+    zone = {"database": {"timestamp_zone": "UTC"}} if name in {"good-job", "nservicebus", "oban", "solid-queue"} else {}
     assert document(found) == {**zone, "outbox": {"profile": name}}
     assert (found.missing, found.status) == ((), 0)
 

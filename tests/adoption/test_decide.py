@@ -127,7 +127,7 @@ def test_what_is_assumed_of_a_status(values, assumed):
         (("sent_at:at", "attempts:int", "max_attempts:int"), ()),
         (
             ("finished_at:at", "error:text"),
-            ("finished_at is empty for a job that failed for good, whose error is set",),
+            ("finished_at is empty for a job that failed for good; otherwise map its error as error",),
         ),
         (("sent_at:at", "error:text"), ()),
         (
@@ -198,8 +198,8 @@ def test_times_without_zone():
     assert (found.timestamp_zone, found.undecided) == ("UTC", ())
     assert found.assumed == (
         (
-            "created_at, sent_at are of the time zone UTC: defaults write the time of the session's zone, which is that "
-            "of this database unless a session sets another; other writers do the same"
+            "created_at, sent_at are of the time zone UTC: defaults write the time of the session's zone, which is "
+            "that of this database unless a session sets another; other writers do the same"
         ),
     )
 

@@ -106,7 +106,6 @@ def test_tables_that_may_be_an_outbox(relation, is_candidate):
             ("it is a view, whose rows cannot be proved complete; map a table below it: a.b"),
         ),
         (table("outbox", "id:int", kind="f"), "it is a table of another server, "),
-        (table("good_jobs", "id:int", "finished_at:at"), "GoodJob sets finished_at also when it discards a job"),
     ],
 )
 def test_tables_of_which_no_mapping_can_be_true(relation, refusal):

@@ -11,6 +11,7 @@ from exporter.database.indexes import IndexCatalogue
 from exporter.database.visibility import Table
 from exporter.metrics import catalogue
 from exporter.metrics.readings import CollectorOutcome, DatabaseServer, Reading
+from exporter.outbox.mapping import DEFAULT
 from tests.collectors.fake_database import FakeClient, FakeIndexes, FakeSession
 
 READING = Reading(catalogue.HEAD_BLOCKED_JOBS, 7)
@@ -24,7 +25,7 @@ class Counting(DatabaseCollector):
     bitmap_scans = True
 
     def __init__(self, database: DatabaseClient, index_catalogue: IndexCatalogue) -> None:
-        super().__init__(database, index_catalogue, (Table("job_outbox", ("created_at",)),), indexes.PENDING)
+        super().__init__(database, index_catalogue, (Table("job_outbox", ("created_at",)),), indexes.pending(DEFAULT))
 
     def read(self, session: Session) -> Iterable[Reading]:
         session.note_rows(3)

@@ -21,6 +21,7 @@ EVERYTHING = OutboxMapping(
     created="made",
     processed="done",
     failed="dead",
+    error="why",
     due="due",
     expires="until",
     last_attempt="tried",
@@ -38,15 +39,26 @@ EVERYTHING = OutboxMapping(
 )
 STATUSES = ("new", "queued", "retry", "busy", "ok", "bad", "cancelled")
 # What a mapping may leave out.
-OPTIONAL = ("failed", "due", "expires", "attempts", "max_attempts", "running", "deleted", "queue", "last_attempt")
-WITHOUT_STATUS = dict.fromkeys(
+OPTIONAL = (
+    "failed",
+    "error",
+    "due",
+    "expires",
+    "attempts",
+    "max_attempts",
+    "running",
+    "deleted",
+    "queue",
+    "last_attempt",
+)
+WITHOUT_STATUS: dict[str, Any] = dict.fromkeys(
     ("status_pending", "status_retrying", "status_running", "status_processed", "status_failed"), ()
 )
 TABLE = """
     CREATE TABLE jobs (
         id integer PRIMARY KEY, made timestamptz, done timestamptz, dead timestamptz, due timestamptz,
         until timestamptz, tried timestamptz, tries integer, "limit" integer, locked timestamptz, gone boolean,
-        topic text, status text
+        topic text, status text, why text
     )
 """
 
@@ -121,6 +133,7 @@ class Row:
     gone: bool | None
     topic: str
     status: str
+    why: str | None
 
 
 def row(number: int, rng: random.Random) -> Row:
@@ -131,17 +144,22 @@ def row(number: int, rng: random.Random) -> Row:
         number, rng.choice((-7200.0, -60.0)), time(-4000.0, -30.0), time(-20.0), time(-50.0, 86400.0),
         time(-5.0, 5000.0), time(-10.0, -5000.0), rng.choice((None, 0, 1, 3)), rng.choice((1, 3)), time(-1.0),
         rng.choice((None, False, True)), rng.choice(("mail", "pdf")), rng.choice(STATUSES),
+        rng.choice((None, None, "no")),
     )  # fmt: skip
 
 
 def mapping_at(rng: random.Random) -> OutboxMapping:
     """Some of the columns have a meaning."""
-    left_out = {name: "" for name in OPTIONAL if rng.random() < 0.4}
+    left_out: dict[str, Any] = {name: "" for name in OPTIONAL if rng.random() < 0.4}
     mapping = replace(EVERYTHING, **left_out)
     if not mapping.attempts:
         mapping = replace(mapping, max_attempts="")
     if rng.random() < 0.5:
         return replace(mapping, status="", **WITHOUT_STATUS)
+    # A status says what an error would say besides.
+    mapping = replace(
+        mapping, error="", is_cancelled_below_max_attempts=bool(mapping.max_attempts) and rng.random() < 0.3
+    )
     return mapping if rng.random() < 0.7 else replace(mapping, processed="")
 
 
@@ -151,12 +169,15 @@ def state(m: OutboxMapping, row: Row) -> str:
         m.max_attempts and (row.tries or 0) >= row.limit
     )
     failed_before = (row.status == "retry" and m.status) or (m.attempts and (row.tries or 0) > 0)
+    has_error = m.error and row.why is not None
+    is_cancelled = m.is_cancelled_below_max_attempts and (row.tries or 0) < row.limit
     order = (
         ("removed", m.deleted and row.gone),
-        ("processed", row.status == "ok" if m.status else row.done is not None),
-        ("cancelled", m.status and row.status == "cancelled"),
+        ("processed", row.status == "ok" if m.status else row.done is not None and not has_error),
+        ("cancelled", m.status and (row.status == "cancelled" or (row.status == "bad" and is_cancelled))),
         ("running", m.status and row.status == "busy"),
-        ("exhausted", (m.status and row.status == "bad") or (m.failed and row.dead is not None)),
+        ("exhausted", row.status == "bad" if m.status else has_error and row.done is not None),
+        ("exhausted", m.failed and row.dead is not None),
         ("running", m.running and row.locked is not None),
         ("exhausted", used_up),
         ("scheduled", m.due and row.due is not None and row.due > 0),
@@ -183,13 +204,13 @@ def test_states(connection, seed):
         cursor.executemany(
             "INSERT INTO jobs SELECT %s, now() + %s * interval '1 s', now() + %s * interval '1 s',"
             " now() + %s * interval '1 s', now() + %s * interval '1 s', now() + %s * interval '1 s',"
-            " now() + %s * interval '1 s', %s, %s, now() + %s * interval '1 s', %s, %s, %s",
+            " now() + %s * interval '1 s', %s, %s, now() + %s * interval '1 s', %s, %s, %s, %s",
             [tuple(getattr(each, name) for name in Row.__dataclass_fields__) for each in rows],
         )
     expected = {each.id: state(mapping, each) for each in rows}
     parts = relations.compose(mapping, "public")
 
-    def asked(query: str, relation: str) -> list[tuple[Any, ...]]:
+    def asked(query: str, relation: str) -> Any:
         return connection.execute(f"SELECT {query} FROM {parts[relation].as_string()}").fetchall()
 
     pending = {number: "failing" if attempts > 0 else "waiting"

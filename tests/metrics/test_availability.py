@@ -1,6 +1,7 @@
 """What no row tells is absent, with the reason."""
 
 from dataclasses import replace
+from typing import Any
 
 from exporter.metrics.availability import collectors, unknown_metrics
 from exporter.outbox.mapping import DEFAULT, OutboxMapping
@@ -55,7 +56,7 @@ def test_jobs_that_are_deleted_when_processed():
 def test_what_each_column_tells():
     """Without it, its metrics are absent, and no others."""
 
-    def lost(**changes: str) -> set[str]:
+    def lost(**changes: Any) -> set[str]:
         return named(replace(WHOLE, **changes)).keys() - named(WHOLE).keys()
 
     assert lost(due="") == {"outbox_scheduled_jobs"}

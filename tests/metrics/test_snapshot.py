@@ -77,6 +77,14 @@ def test_a_result_expires_after_three_of_its_own_intervals():
     assert BACKLOG.after(success(100), interval=24, step=15).expires == pytest.approx(100 - 0.01 + 24 + 45)
 
 
+def test_what_is_not_known_any_more_is_not_shown():
+    """A success without a reading replaces the readings before it, and is one."""
+    nothing = CollectorRun("backlog", CollectorOutcome(), finished_at=1_763_000_115, finished=115, duration=0.01)
+    state = BACKLOG.after(success(100), interval=15).after(nothing, interval=15)
+    assert state.readings == ()
+    assert (state.success, state.expires) == (True, 160)
+
+
 def test_a_failed_renewal_ends_a_long_life():
     """A collector of ten minutes that fails: its old result goes three sampling intervals later."""
     state = EVENTS.after(success(100, "events"), 600, 15)

@@ -19,22 +19,27 @@ from exporter.core.types import Seconds, Secret
 from exporter.metrics.readings import Distribution
 from exporter.sampling.collector_set import CollectorSet
 from tests.database.roles import MONITOR
+from tests.outbox.lives.bullmq import Life as BullmqLife
+from tests.outbox.lives.chancy import ChancyLife
 from tests.outbox.lives.django_outbox_pattern import DjangoOutboxPatternLife
 from tests.outbox.lives.graphile_worker import Life as GraphileWorkerLife
 from tests.outbox.lives.life import Life, Truth
 from tests.outbox.lives.pg_boss import Life as PgBossLife
 from tests.outbox.lives.pg_transactional_outbox import Life as PgTransactionalOutboxLife
-from tests.outbox.lives.pgqueuer import PgqueuerLife
+from tests.outbox.lives.pgqueuer import DeletingPgqueuerLife, PgqueuerLife
 from tests.outbox.lives.procrastinate import ProcrastinateLife
 from tests.postgres import Database, temporary
 
 LIVES = (
     ProcrastinateLife,
     PgqueuerLife,
+    DeletingPgqueuerLife,
+    ChancyLife,
     DjangoOutboxPatternLife,
     PgBossLife,
     GraphileWorkerLife,
     PgTransactionalOutboxLife,
+    BullmqLife,
 )
 QUEUES = ("mail", "pdf")
 Published = Mapping[tuple[str, tuple[str, ...]], float]

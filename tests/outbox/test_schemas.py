@@ -70,6 +70,29 @@ VALUES: Final[dict[str, dict[str, float]]] = {
         'outbox_queue_last_hour_failure_ratio{queue="report"}': 0.5,
         "outbox_oldest_processed_timestamp_seconds": 1767261660,
     },
+    "good-job": {
+        'outbox_pending_jobs{state="waiting"}': 3,
+        'outbox_pending_jobs{state="failing"}': 1,
+        'outbox_pending_jobs{state="exhausted"}': 1,
+        'outbox_oldest_pending_timestamp_seconds{state="waiting"}': 1767592800,
+        'outbox_oldest_pending_timestamp_seconds{state="failing"}': 1767484800,
+        'outbox_oldest_pending_timestamp_seconds{state="exhausted"}': 1767355200,
+        "outbox_scheduled_jobs": 2,
+        "outbox_running_jobs": 1,
+        'outbox_queue_pending_jobs{queue="mail"}': 2,
+        'outbox_queue_pending_jobs{queue="report"}': 3,
+        'outbox_queue_oldest_pending_timestamp_seconds{queue="mail"}': 1767592800,
+        'outbox_queue_oldest_pending_timestamp_seconds{queue="report"}': 1767355200,
+        'outbox_queue_exhausted_jobs{queue="mail"}': 0,
+        'outbox_queue_exhausted_jobs{queue="report"}': 1,
+        'outbox_queue_oldest_exhausted_timestamp_seconds{queue="report"}': 1767355200,
+        "outbox_last_hour_processed_jobs": 2,
+        'outbox_last_hour_processing_time_avg_seconds{cohort="created"}': 120,
+        'outbox_last_hour_processing_time_avg_seconds{cohort="processed"}': 120,
+        'outbox_queue_last_hour_processed_jobs{queue="mail"}': 1,
+        'outbox_queue_last_hour_processed_jobs{queue="report"}': 1,
+        "outbox_oldest_processed_timestamp_seconds": 1767261660,
+    },
     "solid-queue": {
         'outbox_pending_jobs{state="waiting"}': 3,
         'outbox_oldest_pending_timestamp_seconds{state="waiting"}': 1767592800,
@@ -132,7 +155,7 @@ VALUES: Final[dict[str, dict[str, float]]] = {
 }
 
 # These write local times, all of them UTC in the test data.
-WITHOUT_ZONE: Final = frozenset({"oban", "solid-queue", "nservicebus", "cap"})
+WITHOUT_ZONE: Final = frozenset({"good-job", "oban", "solid-queue", "nservicebus", "cap"})
 
 MISSING_INDEXES: Final[dict[str, set[str]]] = {
     "oban": {"oban_jobs (completed_at) WHERE completed_at IS NOT NULL"},

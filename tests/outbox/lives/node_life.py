@@ -64,7 +64,7 @@ class NodeLife:
         return _answer(self._process, {"call": name, **parameters})
 
     def _start(self) -> subprocess.Popen[str]:
-        command = [node_with_packages(_SCRIPTS), _SCRIPTS / self.script, self._dsn]
+        command: list[str | Path] = [node_with_packages(_SCRIPTS), _SCRIPTS / self.script, self._dsn]
         return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 

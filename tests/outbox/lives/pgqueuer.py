@@ -121,7 +121,7 @@ class PgqueuerLife:
         """Run the jobs of workers that were killed before, whose heartbeat is old; then kill another."""
         stale = [job for job in self._jobs() if job.status == "picked"]
         if stale:
-            short = timedelta(milliseconds=50)
+            short = timedelta(milliseconds=1)
             self._do(work(self._connection, self._queues, len(stale), heartbeat_timeout=short))
         self._enqueue(queue, "hang", priority=1)
         kill_in_job(__name__, self._dsn, queue)
@@ -176,6 +176,13 @@ class PgqueuerLife:
 
     def _do(self, step: Coroutine[Any, Any, _T]) -> _T:
         return self._loop.run(step)
+
+
+class DeletingPgqueuerLife(PgqueuerLife):
+    """The same with PgQueuer's default for failed jobs: they are deleted, so that none is exhausted."""
+
+    def __init__(self, dsn: str) -> None:
+        super().__init__(dsn, on_failure="delete")
 
 
 def _now() -> datetime:

@@ -1,6 +1,6 @@
 // The life of BullMQ on PostgreSQL. The truth is that of Queue.getJobs().
 import { setTimeout as sleep } from "node:timers/promises";
-import { createPostgresBackend, Queue, runMigrations, setDefaultBackendFactory, Worker } from "bullmq";
+import { createPostgresBackend, FlowProducer, Queue, runMigrations, setDefaultBackendFactory, Worker } from "bullmq";
 import pg from "pg";
 import { DAY, HOUR, serve, truthOf } from "./life.mjs";
 
@@ -13,11 +13,13 @@ const LATER = { attempts: 2, backoff: { type: "fixed", delay: HOUR * 1000 } };
 
 class Life {
   #pool;
+  #flows;
   #queues = new Map();
   #hasLostProcessed = false;
 
   constructor(pool) {
     this.#pool = pool;
+    this.#flows = new FlowProducer({ connection: pool });
   }
 
   // The queue of that name, and a worker that runs a job when it is told to.
@@ -34,8 +36,11 @@ class Life {
     await this.#queue(queue).queue.add(outcome, {}, outcome === "retry_later" ? LATER : ATTEMPTS);
   }
 
+  // And a job that waits for the other one.
   async schedule({ queue }) {
-    await this.#queue(queue).queue.add("succeed", {}, { ...ATTEMPTS, delay: DAY * 1000 });
+    this.#queue(queue);
+    const job = { name: "succeed", queueName: queue, opts: ATTEMPTS };
+    await this.#flows.add({ ...job, children: [{ ...job, opts: { ...ATTEMPTS, delay: DAY * 1000 } }] });
   }
 
   // Each job is attempted once: a retry is behind the jobs that wait already.

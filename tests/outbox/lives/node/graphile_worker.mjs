@@ -105,7 +105,9 @@ await serve(async (dsn) => {
   const pgPool = new pg.Pool({ connectionString: dsn, max: 4 });
   pgPool.on("error", (error) => console.error(error));
   pgPool.on("connect", (client) => client.on("error", (error) => console.error(error)));
-  const options = { pgPool, logger: new Logger(() => () => {}) };
+  // Without batches a worker that has stopped may not have written yet how its last job ended.
+  const preset = { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } };
+  const options = { pgPool, preset, logger: new Logger(() => () => {}) };
   const utils = await makeWorkerUtils(options);
   await utils.migrate();
   return new Life(options, utils);

@@ -19,16 +19,16 @@ export const HOUR = 3600;
 export const DAY = 24 * HOUR;
 
 // The fields of Truth (life.py) for jobs {queue, state, created, since, processed, attempted}: the state is one of
-// Truth, "processed" or "cancelled"; the times are those of creation, since when the job waits, of processing and of
-// the latest attempt, in seconds since 1970. `hasProcessed` is whether every job that was processed within the last
-// hour is among them, `hasAttempts` whether `attempted` is known.
+// Truth, "processed", or another, which is not shown; the times are those of creation, since when the job waits, of
+// processing and of the latest attempt, in seconds since 1970. `hasProcessed` is whether every job that was processed
+// within the last hour is among them, `hasAttempts` whether `attempted` is known.
 export function truthOf(jobs, { hasProcessed, hasAttempts }) {
   const now = Date.now() / 1000;
   const having = (...states) => jobs.filter(({ state }) => states.includes(state));
   const isRecent = (time) => time != null && now - time < HOUR;
   const processed = having("processed");
   const recent = hasProcessed ? processed.filter((job) => isRecent(job.processed)) : null;
-  const attempted = jobs.filter(({ state }) => !["processed", "cancelled", "running"].includes(state));
+  const attempted = having("waiting", "failing", "exhausted", "scheduled");
   return {
     waiting: having("waiting").length,
     failing: having("failing").length,

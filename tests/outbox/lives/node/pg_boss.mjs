@@ -20,13 +20,12 @@ class Life {
   }
 
   // Every second queue has a partition of its own, the others share one.
-  async #send(queue, data, options) {
+  async #make(queue) {
     if (!this.#queues.includes(queue)) {
       const partition = this.#queues.length % 2 === 1;
       await this.#boss.createQueue(queue, { partition, expireInSeconds: EXPIRATION, deleteAfterSeconds: RETENTION });
       this.#queues.push(queue);
     }
-    await this.#boss.send(queue, data, { ...RETRIES, ...options });
   }
 
   async #jobs() {
@@ -34,12 +33,19 @@ class Life {
     return found.flatMap((jobs, index) => jobs.map((job) => ({ ...job, queue: this.#queues[index] })));
   }
 
-  enqueue({ queue, outcome }) {
-    return this.#send(queue, { outcome }, outcome === "retry_later" ? { retryDelay: HOUR } : {});
+  async enqueue({ queue, outcome }) {
+    await this.#make(queue);
+    await this.#boss.send(queue, { outcome }, { ...RETRIES, ...(outcome === "retry_later" && { retryDelay: HOUR }) });
   }
 
-  schedule({ queue }) {
-    return this.#send(queue, { outcome: "succeed" }, { startAfter: DAY });
+  // And a job that is due now, but waits for the other one.
+  async schedule({ queue }) {
+    await this.#make(queue);
+    const job = { name: queue, data: { outcome: "succeed" } };
+    await this.#boss.flow([
+      { ...job, ref: "parent", options: { ...RETRIES, startAfter: DAY } },
+      { ...job, ref: "child", options: RETRIES, dependsOn: ["parent"] },
+    ]);
   }
 
   async run({ jobs }) {
@@ -73,7 +79,8 @@ class Life {
 
   // The pending job that is due first.
   async cancel() {
-    const pending = (await this.#jobs()).filter(({ state }) => state === states.created || state === states.retry);
+    const isPending = (job) => ["waiting", "failing", "scheduled"].includes(stateOf(job));
+    const pending = (await this.#jobs()).filter(isPending);
     const [first] = pending.sort((one, other) => one.startAfter - other.startAfter);
     if (first) await this.#boss.cancel(first.queue, first.id);
   }
@@ -103,7 +110,8 @@ class Life {
   }
 }
 
-function stateOf({ state, startAfter }) {
+function stateOf({ state, blocked, startAfter }) {
+  if (blocked) return "blocked";
   switch (state) {
     case states.created:
       return startAfter > Date.now() ? "scheduled" : "waiting";
