@@ -1,8 +1,8 @@
 """Writes every generated file from its source: `make generate`.
 
 The tables of metrics, profiles, rules, runbooks and checks in the documentation, Prometheus' rule files,
-Alertmanager's inhibition rules, Grafana's dashboards and the scripts of the monitoring role. With `--check` nothing is written: exit status 1 means that a
-file is stale, and the file is named.
+Alertmanager's inhibition rules, Grafana's dashboards and the scripts of the monitoring role. With `--check` nothing is
+written: exit status 1 means that a file is stale, and the file is named.
 """
 
 import sys

@@ -192,7 +192,7 @@ def _by_attempts(mapping: OutboxMapping, shape: Shape, found: _Findings) -> Outb
 
 
 def _number(shape: Shape) -> Column | None:
-    found = [column for column in shape.times.values() if column.type not in TIMES]
+    found = [each for meaning, each in shape.times.items() if meaning != "deleted" and each.type not in TIMES]
     return shape.times.get("created", found[0]) if found else None
 
 

@@ -98,8 +98,9 @@ def read(relation: Relation) -> Shape:
 
 
 def _times(relation: Relation, counted: set[str], unclear: list[str]) -> Iterator[tuple[str, Column]]:
-    types = (*TIMES, *NUMBERS)
     for meaning, names in vocabulary()["times"].items():
+        # A row may also be marked as removed by a flag.
+        types = (*TIMES, *NUMBERS, *(["boolean"] if meaning == "deleted" else []))
         columns = [column for column in relation.columns if column.name not in counted]
         found = _only(Relation("", "", tuple(columns)), types, names, meaning, unclear)
         if found:

@@ -17,6 +17,7 @@ BOSS = table(
     "completed_on:at",
     "start_after:at!",
     "started_on:at",
+    "blocked:bool!",
     schema="pgboss",
 )
 STATE = Column("state", "pgboss.job_state", True, ("created", "retry", "active", "completed", "cancelled", "failed"))
@@ -33,7 +34,7 @@ def test_a_profile_that_fits():
     assert (proposal.profile, proposal.title, proposal.undecided) == ("pg-boss", "pg-boss 12.38.0", ())
     assert proposal.mapping is not None
     assert (proposal.mapping.schema, proposal.mapping.table) == ("pgboss", "job")
-    assert proposal.proved == ("all 7 columns of the profile are there, of fitting types",)
+    assert proposal.proved == ("all 8 columns of the profile are there, of fitting types",)
 
 
 def test_another_schema_and_a_prefix():

@@ -35,7 +35,7 @@ def test_a_configuration():
         "# db:5432/app: recognised and proved\n"
         "# pgboss.job: pg-boss 12.38.0\n"
         "# proved:\n"
-        "#   all 7 columns of the profile are there, of fitting types\n"
+        "#   all 8 columns of the profile are there, of fitting types\n"
         "#   one sample of every collector\n"
         "# now:\n"
         "#   backlog: 2 jobs (2 waiting)\n"

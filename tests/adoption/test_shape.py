@@ -34,7 +34,7 @@ def meanings(*columns: str, name: str = "outbox") -> dict[str, str]:
         (("published:bool!", "state:text"), {"status": "state"}),
         (("type:text", "topic:text"), {"queue": "topic"}),
         (("locked_at:at", "locked_by:text"), {"running": "locked_at"}),
-        (("deleted:bool",), {}),
+        (("is_deleted:bool",), {"deleted": "is_deleted"}),
         (("deleted_at:at",), {"deleted": "deleted_at"}),
         (("payload:jsonb", "note:text"), {}),
     ],

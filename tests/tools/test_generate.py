@@ -34,6 +34,7 @@ def test_the_list_is_complete():
         "dashboards/migration-watch.json",
         "dashboards/outbox-overview.json",
         "docs/alerting.md",
+        "docs/any-outbox.md",
         "docs/metrics.md",
         "docs/watch.md",
         "examples/kubernetes/prometheus-operator/prometheusrule.yaml",
