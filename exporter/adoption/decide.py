@@ -85,10 +85,10 @@ def _by_time(mapping: OutboxMapping, shape: Shape, found: _Findings) -> OutboxMa
         names.pop("running", None)
     if running := names.get("running"):
         found.assumed.append(_UNSET.format(running))
-    vocabulary = words.vocabulary()
+    names_of_errors = words.vocabulary()["errors"]
     ended = names.get("processed", "")
-    errors = [column.name for column in shape.relation.columns if column.name.lower() in vocabulary["errors"]]
-    if ended and not shape.status and "failed" not in names and errors and words.core(ended) in vocabulary["ended"]:
+    errors = [column.name for column in shape.relation.columns if "_".join(words.words(column.name)) in names_of_errors]
+    if ended and not shape.status and "failed" not in names and errors:
         found.assumed.append(f"{ended} is empty for a job that failed for good; otherwise map its {errors[0]} as error")
     return replace(mapping, **names)  # type: ignore[arg-type] # fields of times are texts
 
@@ -188,6 +188,8 @@ def _by_attempts(mapping: OutboxMapping, shape: Shape, found: _Findings) -> Outb
             f"{shape.attempts.name} and {shape.max_attempts.name}: a job that is retried n times has n + 1 attempts; "
             "is it given up when both are equal?"
         )
+    elif "retries" in limits or "retry" in limits:
+        found.assumed.append(f"a job whose {shape.attempts.name} is {shape.max_attempts.name} is not tried again")
     return replace(mapping, max_attempts=shape.max_attempts.name)
 
 

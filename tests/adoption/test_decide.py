@@ -129,7 +129,8 @@ def test_what_is_assumed_of_a_status(values, assumed):
             ("finished_at:at", "error:text"),
             ("finished_at is empty for a job that failed for good; otherwise map its error as error",),
         ),
-        (("sent_at:at", "error:text"), ()),
+        (("sent_at:at", "failed_for_good:text"), ()),
+        (("sent_at:at", "retries:int", "max_retries:int"), ("a job whose retries is max_retries is not tried again",)),
         (
             ("sent_at:at", "locked_at:at"),
             ("locked_at is empty unless a worker has the job; a lock that nobody removes counts as running",),
