@@ -1,6 +1,6 @@
 """The scripts that make and remove the monitoring role, for the default tables and for those of a mapping.
 
-Both are made from `exporter/sql/setup/template/`; the default's are committed beside it, for those who read SQL.
+Both are made from `templates/`; those for the default tables are committed in exporter/sql/setup, for readers of SQL.
 """
 
 import re
@@ -17,7 +17,7 @@ from exporter.database import relations
 from exporter.database.visibility import Table
 from exporter.outbox.mapping import DEFAULT, OutboxMapping
 
-_TEMPLATES = resources.files("exporter").joinpath("sql", "setup", "template")
+_TEMPLATES = resources.files("exporter.adoption").joinpath("templates")
 _PLACE = re.compile(r"@([a-z_]+)@")
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 # Source: PostgreSQL documentation, "SQL Key Words": those that are reserved, also where they may be names of functions.

@@ -28,7 +28,7 @@ def test_the_scripts_of_the_default_tables_are_those_that_are_committed():
 
 
 def test_every_part_of_the_templates_is_filled():
-    folder = resources.files("exporter").joinpath("sql", "setup", "template")
+    folder = resources.files("exporter.adoption").joinpath("templates")
     templates = [file.read_text("utf-8") for file in folder.iterdir() if file.name.endswith(".sql")]
     assert len(templates) == 2
     for name in profiles.names():
