@@ -64,6 +64,8 @@ def adopt(config: Config, choice: Choice) -> Adoption:
         client.close()
     zone = str(config.database.timestamp_zone or "")
     found = candidates(tables, choice, zone)
+    if len(found.of_libraries) + len(found.by_shape) > 1:
+        return Adoption(target, (*found.of_libraries, *map(decide.candidate, found.by_shape)), found.others)
     proposals = (*found.of_libraries, *(_propose(settings, shape, choice, zone) for shape in found.by_shape))
     result = Adoption(target, proposals, found.others)
     return _proved(result, config, tables) if result.chosen and result.chosen.is_complete else result
@@ -71,7 +73,7 @@ def adopt(config: Config, choice: Choice) -> Adoption:
 
 def _propose(settings: DatabaseSettings, shape: Shape, choice: Choice, timestamp_zone: str) -> Proposal:
     if shape.refusal:
-        return decide.propose(shape, evidence.Evidence())
+        return decide.candidate(shape)
     found = evidence.gather(settings, shape.relation, decide.question(shape), numbers=decide.asks_numbers(shape))
     return decide.propose(shape, found, timestamp_zone, is_chosen=bool(choice.table))
 

@@ -45,6 +45,11 @@ def asks_numbers(shape: Shape) -> bool:
     return _number(shape) is not None
 
 
+def candidate(shape: Shape) -> Proposal:
+    """A table among others, of which nothing was asked yet."""
+    return Proposal(shape.relation, _TITLE, None, undecided=(shape.refusal,) if shape.refusal else ())
+
+
 def propose(shape: Shape, evidence: Evidence, timestamp_zone: str = "", *, is_chosen: bool = False) -> Proposal:
     """The proposal for a table.
 
@@ -52,7 +57,7 @@ def propose(shape: Shape, evidence: Evidence, timestamp_zone: str = "", *, is_ch
     """
     relation = shape.relation
     if shape.refusal:
-        return Proposal(relation, _TITLE, None, undecided=(shape.refusal,))
+        return candidate(shape)
     found = _Findings(undecided=list(shape.unclear))
     if not is_chosen and words.certainty(relation.name) < words.CERTAIN:
         found.assumed.append("it is an outbox: its columns look like it, its name does not say so")

@@ -15,6 +15,8 @@ from exporter.outbox.mapping import OutboxMapping
 # Times of 2001 to 2286, in seconds. The same times in milliseconds or microseconds are other numbers.
 _SECONDS = (1e9, 1e10)
 _PER_SECOND = {"seconds": 1.0, "milliseconds": 1e3, "microseconds": 1e6}
+# As the server writes `column IN (...)`.
+_LIST = re.compile(r"CHECK \(++(?!NOT )[^']+ = ANY \(")
 _LITERAL = re.compile(r"'((?:[^']|'')*)'")
 # What writes the time of the session's zone into a column without zone, and what writes that of another zone.
 _SESSION_TIME = re.compile(
@@ -45,7 +47,7 @@ class Evidence:
     def admitted(self, column: str) -> tuple[str, ...]:
         """The values that a check constraint admits; empty without one that lists them."""
         checks = self.expressions[column].checks if column in self.expressions else []
-        lists = [check for check in checks if " ANY (" in check or re.search(r"\bIN \(", check)]
+        lists = [check for check in checks if _LIST.match(check)]
         return tuple(dict.fromkeys(value.replace("''", "'") for check in lists for value in _LITERAL.findall(check)))
 
     @property

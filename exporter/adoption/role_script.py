@@ -54,7 +54,7 @@ def granted_tables(mapping: OutboxMapping, secured: Iterable[str] = ()) -> tuple
     return tuple(
         GrantedTable(
             table.name,
-            tuple(sorted(table.columns, key=order.get) if table.name == mapping.table else table.columns),  # type: ignore[arg-type]
+            tuple(sorted(table.columns, key=order.__getitem__)) if table.name == mapping.table else table.columns,
             table.name in secured,
         )
         for table in tables

@@ -86,11 +86,11 @@ def read(relation: Relation) -> Shape:
         unclear.append(f"{times['processed'].name} is never NULL, so that it does not tell which jobs are processed")
     unclear += _flags(relation)
     unclear += _ambiguous(relation, has_status=status is not None)
+    untold = {"created", *(() if status or flag else ("processed",))} - times.keys()
     texts = tuple(
         column
         for column in relation.columns
-        if column.type in TEXTS
-        and any(rank(vocabulary()["times"][each], column.name) is not None for each in ("created", "processed"))
+        if column.type in TEXTS and any(rank(vocabulary()["times"][each], column.name) is not None for each in untold)
     )
     return Shape(
         relation, MappingProxyType(times), status, flag, attempts, maximum, _queue(relation), texts, tuple(unclear)
@@ -148,8 +148,14 @@ def _flags(relation: Relation) -> Iterator[str]:
             is_failed = core(column.name) in {*names["same_as"]["failed"], *chain(*names["times"]["failed"])}
             if is_failed or rank(names["times"]["running"], column.name) is not None:
                 yield f"{column.name} is a boolean, which a mapping does not take: what does it say of a job?"
-        elif column.type in {"smallint", "integer"} and rank(names["times"]["processed"], column.name) is not None:
+        elif rank(names["times"]["processed"], column.name) is not None and _is_numeric_flag(column):
             yield f"{column.name} is {column.type}: which of its values mean pending, running, processed and failed?"
+
+
+def _is_numeric_flag(column: Column) -> bool:
+    """Whether a number is rather a flag than a time: by its size, or by a name that says nothing of a time."""
+    is_bare = core(column.name) == "_".join(words(column.name)).removeprefix("is_")
+    return column.type == "smallint" or (column.type == "integer" and is_bare)
 
 
 def _ambiguous(relation: Relation, *, has_status: bool) -> Iterator[str]:

@@ -210,6 +210,7 @@ def test_a_refusal():
     found = proposed("payload:jsonb")
     assert found.mapping is None
     assert found.undecided[0].startswith("no column says which rows are processed")
+    assert decide.candidate(shape.read(table("outbox", "id:bigint!", "payload:jsonb"))) == found
 
 
 def test_what_rows_are_asked():

@@ -36,6 +36,8 @@ def test_the_zone_that_a_default_writes(default, zone):
         (("CHECK ((c = ANY (ARRAY['a'::text, 'it''s'::text])))",), ("a", "it's")),
         (("CHECK (((c)::text = ANY ((ARRAY['a'::character varying])::text[])))",), ("a",)),
         (("CHECK ((c <> 'a'::text))",), ()),
+        (("CHECK ((NOT (c = ANY (ARRAY['a'::text]))))",), ()),
+        (("CHECK ((c <> ALL (ARRAY['a'::text])))",), ()),
         ((), ()),
     ],
 )

@@ -37,6 +37,7 @@ def meanings(*columns: str, name: str = "outbox") -> dict[str, str]:
         (("is_deleted:bool",), {"deleted": "is_deleted"}),
         (("deleted_at:at",), {"deleted": "deleted_at"}),
         (("payload:jsonb", "note:text"), {}),
+        (("created_at:int", "sent_at:int", "timestamp:text"), {"created": "created_at", "processed": "sent_at"}),
     ],
 )
 def test_meanings(columns, found):
@@ -59,6 +60,7 @@ def test_meanings(columns, found):
             ),
         ),
         (("failed:bool",), "failed is a boolean, which a mapping does not take: what does it say of a job?"),
+        (("is_sent:int",), "is_sent is integer: which of its values mean pending, running, processed and failed?"),
         (("sent:smallint",), "sent is smallint: which of its values mean pending, running, processed and failed?"),
     ],
 )
