@@ -52,9 +52,9 @@ class Shape:
             return (
                 self.is_marked or self.is_worked or bool(self.texts) or "outbox" in "".join(words(self.relation.name))
             )
-        has_times = bool(self.times.keys() & {"created", "due"})
-        marked = self.is_marked and (has_times or "processed" in self.times)
-        return self.relation.is_table and (marked if known else marked and self.is_worked)
+        marked = self.is_marked and bool(self.times.keys() & {"created", "due", "processed"})
+        worked = bool(self.attempts and self.times.keys() & {"running", "due"})
+        return self.relation.is_table and (marked or worked if known else marked and self.is_worked)
 
     @property
     def refusal(self) -> str:

@@ -82,6 +82,8 @@ def test_a_status_decides_which_jobs_failed_and_run():
         (table("mail_queue", "id:int", "sent_at:at"), True),
         (table("deliveries", "id:int", "created_at:at", "done:bool"), True),
         (table("deliveries", "id:int", "created_at:at"), False),
+        (table("jobs", "id:int", "attempts:int", "available_at:int"), True),
+        (table("users", "id:int", "attempts:int", "available_at:int"), False),
         (table("orders", "id:int", "created_at:at", "sent_at:at"), False),
         (table("orders", "id:int", "created_at:at", "sent_at:at", "attempts:int"), True),
         (table("deliveries", "id:int", "sent_at:at", kind="v"), False),
