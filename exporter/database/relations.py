@@ -109,6 +109,10 @@ def _all(m: OutboxMapping) -> Names:
     return (*m.id, m.created, m.processed, m.deleted)
 
 
+def _statuses(m: OutboxMapping) -> Names:
+    return (m.status, m.deleted)
+
+
 def _terms(m: OutboxMapping) -> Names:
     return (m.due, m.expires, _limit(m))
 
@@ -126,6 +130,7 @@ RELATIONS: Mapping[str, Callable[[OutboxMapping], Names]] = MappingProxyType(
         "failing_jobs": _failing,
         "other_jobs": _other,
         "all_jobs": _all,
+        "statuses": _statuses,
     }
 )
 
@@ -172,6 +177,7 @@ class _Jobs:
             "failing_jobs": self._failing,
             "other_jobs": self._other,
             "all_jobs": self._all,
+            "statuses": self._statuses,
         }
         return sql.SQL("({}) AS {}").format(build[name](), sql.Identifier(name))
 
@@ -236,6 +242,10 @@ class _Jobs:
     def _all(self) -> _Part:
         times = (self._created, "created_at"), (self._time(self._m.processed), "processed_at")
         return self._select((self._id, *times), self._alive)
+
+    def _statuses(self) -> _Part:
+        status = sql.SQL("{}::text").format(sql.Identifier(self._m.status)) if self._m.status else sql.SQL("NULL::text")
+        return self._select(((status, "status"),), self._alive)
 
     # --- by the table of transitions ---
 

@@ -109,7 +109,7 @@ def monitored(request: Any, embedded: Any) -> Iterator[Monitored]:
     with temporary(embedded) as database:
         life = request.param(database.dsn())
         life.truth()  # its tables are there
-        monitored = Monitored(life, database.dsn())
+        monitored = Monitored(life, database)
         try:
             yield monitored
         finally:
