@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -24,7 +25,7 @@ SHAPES = {
 def configuration(shape: str) -> Config:
     """The configuration of an outbox of this shape, without an application."""
     mapping = yaml.safe_load((HANDMADE / f"{SHAPES[shape]}.yaml").read_text())["mapping"]
-    keys = {key: tuple(value) if isinstance(value, list) else value for key, value in mapping.items()}
+    keys: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in mapping.items()}
     return replace(Config(), outbox=OutboxSettings(**keys))
 
 

@@ -20,8 +20,9 @@ from alerts.policy.load import configured_policy, load_policy
 from alerts.policy.rule_file import rule_file, vm_rule
 from alerts.promql.absence import remaining
 from alerts.promql.parse import parse
-from alerts.promql.syntax_tree import VectorSelector
+from alerts.promql.syntax_tree import RangeSelector, VectorSelector, walk
 from exporter.config.settings import ApplicationSettings, Config, OutboxSettings
+from exporter.core.types import Url
 from exporter.outbox import profiles
 from tests.alerts.rules.grafana import as_rule_file
 from tests.alerts.rules.series import DAY, HEALTHY, STEP, SeriesByName, age, counting, flat, labelled, notation
@@ -110,18 +111,20 @@ def test_the_default_tables_have_all_of_it():
     """Although no application is configured: the shipped files are for both."""
     policy = configured_policy(Config())
     assert (policy, policy.left_out) == (load_policy(runbook=policy.rules[0].runbook_url), ())
-    reason = unknown_series(replace(Config(), application=ApplicationSettings(url="http://localhost"))).reason
-    for each in (*policy.signals, *policy.rules):
-        tree = parse(each.expr)
-        assert remaining(tree, reason) is tree, each
+    reason = unknown_series(replace(Config(), application=ApplicationSettings(url=Url("http://localhost")))).reason
+    for expr in exprs(policy):
+        tree = parse(expr)
+        assert remaining(tree, reason) is tree, expr
 
 
-def selectors(policy: Policy) -> set[str]:
-    from alerts.promql.syntax_tree import RangeSelector, walk  # noqa: PLC0415 - for this function alone
+def exprs(policy: Policy) -> list[str]:
+    return [*(signal.expr for signal in policy.signals), *(rule.expr for rule in policy.rules)]
 
-    trees = [parse(each.expr) for each in (*policy.signals, *policy.rules)]
-    nodes = [node.selector if isinstance(node, RangeSelector) else node for tree in trees for node in walk(tree)]
-    return {node.metric for node in nodes if isinstance(node, VectorSelector)}
+
+def metrics(policy: Policy) -> set[str]:
+    nodes = [node for expr in exprs(policy) for node in walk(parse(expr))]
+    selectors = [node.selector if isinstance(node, RangeSelector) else node for node in nodes]
+    return {each.metric for each in selectors if isinstance(each, VectorSelector)}
 
 
 @pytest.mark.parametrize("profile", profiles.names())
@@ -129,7 +132,7 @@ def test_nothing_refers_to_what_is_left_out(profile):
     """Neither an expression nor an inhibition; collectors that do not run are not waited for."""
     policy = configured_policy(replace(Config(), outbox=OutboxSettings(profile=profile)))
     absent = {each.name for each in policy.left_out} | set(policy.unknown_metrics)
-    assert not selectors(policy) & absent
+    assert not metrics(policy) & absent
     assert not {key for rule in policy.rules for key in rule.muted_by} - {rule.key for rule in policy.rules}
     awaited = {name for rule in policy.rules for name in rule.collectors}
     has_processed = "outbox_processed_jobs_total" not in policy.unknown_metrics

@@ -16,9 +16,9 @@ from alerts.promql.syntax_tree import NumberLiteral
 def test_every_expression_of_the_policy(exhausted_apart):
     """Signals and rules, whatever they are made of."""
     policy = load_policy(exhausted_apart=exhausted_apart)
-    for each in (*policy.signals, *policy.rules):
-        tree = parse(each.expr)
-        assert parse(written(tree)) == tree, each.expr
+    for expr in (*(signal.expr for signal in policy.signals), *(rule.expr for rule in policy.rules)):
+        tree = parse(expr)
+        assert parse(written(tree)) == tree, expr
 
 
 @pytest.mark.parametrize(
