@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 
 
 class PageReader(HTMLParser):
-    """The elements, attributes and texts of a page."""
+    """The elements, attributes and texts of a page; a space is a space, whether or not a line may break there."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -20,4 +20,4 @@ class PageReader(HTMLParser):
         self.links += [value for name, value in attrs if name == "href"]
 
     def handle_data(self, data: str) -> None:
-        self.text += data
+        self.text += data.replace("\u00a0", " ")

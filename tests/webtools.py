@@ -75,7 +75,17 @@ def watch(**changes: Any) -> dict[str, Any]:
         "coverage": 0.998,
         "summary": "Nothing was out of order so far.",
         "reasons": [],
-        "checks": [{"title": "Backlog", "verdict": "PASS", "reason": "The backlog stayed below 1,000 jobs."}],
+        "checks": [check()],
+    } | changes
+
+
+def check(**changes: Any) -> dict[str, Any]:
+    """A check of the watch that passes so far."""
+    return {
+        "title": "Backlog",
+        "verdict": "PASS",
+        "word": "PASS",
+        "reason": "The backlog stayed below 1,000 jobs.",
     } | changes
 
 

@@ -132,7 +132,8 @@ class Sources:
         found = None
         for series in self.saved.series:
             if series.metric == metric.name and labels.items() <= dict(series.labels).items():
-                _, values = series.between(end - round(seconds * 1000) - 1, end)
+                first, last = series.between(end - round(seconds * 1000) - 1, end)
+                values = series.values[first:last]
                 steps = (now - before if now >= before else now for before, now in pairwise(values))
                 found = (found or 0.0) + sum(steps)
         return found

@@ -161,14 +161,14 @@ class Engine:
 
         return newest
 
-    def _points(self, window: RangeSelector) -> Callable[[int], list[tuple[Series, Points]]]:
+    def _points(self, window: RangeSelector) -> Callable[[int], list[Points]]:
         """The samples of each series that has any in the window."""
         selected, offset, length = self._storage.selection(window.selector), window.selector.offset, window.length
 
-        def points(at: int) -> list[tuple[Series, Points]]:
-            end = at - offset
-            found = ((series, *series.between(end - length, end)) for series in selected())
-            return [(series, Points(times, values, end - length, end, at)) for series, times, values in found if times]
+        def points(at: int) -> list[Points]:
+            start, end = at - offset - length, at - offset
+            found = ((series, *series.between(start, end)) for series in selected())
+            return [Points(series, first, last, start, end, at) for series, first, last in found if first < last]
 
         return self._once(window, lambda: points)
 
@@ -179,13 +179,13 @@ class Engine:
 
     def _range_function(self, call: FunctionCall) -> _Compiled:
         function, window = RANGES[call.function], window_of(call)
-        series_and_points = self._points(window)
+        windows = self._points(window)
         scalars = [self._scalar(each) for each in call.arguments if each is not window]
         keeps_name = call.function == KEEPS_NAME
 
         def evaluate(at: int) -> Vector:
             parameters = [scalar(at) for scalar in scalars]
-            results = ((series, function(points, *parameters)) for series, points in series_and_points(at))
+            results = ((points.series, function(points, *parameters)) for points in windows(at))
             return {
                 series.full_labels if keeps_name else series.labels: result
                 for series, result in results

@@ -7,9 +7,10 @@ a counter that began inside the window differently.
 import math
 from array import array
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
+from alerts.promql.storage import Series
 from alerts.promql.vectors import divide, greatest, least, mean, quantile, total, variance
 
 # Up to this many average sample intervals from the window's edge, the series is taken to continue to the edge.
@@ -17,23 +18,49 @@ from alerts.promql.vectors import divide, greatest, least, mean, quantile, total
 _EXTRAPOLATION_THRESHOLD = 1.1
 
 
-@dataclass(frozen=True, slots=True)
-class Points:
+class Points(NamedTuple):
     """The samples of one series after `start` and up to `end`, at least one; `at` is the time of the evaluation.
 
-    Units: milliseconds.
+    They are those of the series from the index `first` on and before `last`. Units: milliseconds.
     """
 
-    times: "array[int]"
-    values: "array[float]"
+    series: Series
+    first: int
+    last: int
     start: int
     end: int
     at: int
 
     @property
-    def finite(self) -> bool:
-        """Whether all values are finite."""
-        return math.isfinite(sum(self.values)) or all(map(math.isfinite, self.values))
+    def times(self) -> "array[int]":
+        """The times of all samples."""
+        return self.series.times[self.first : self.last]
+
+    @property
+    def values(self) -> "array[float]":
+        """The values of all samples."""
+        return self.series.values[self.first : self.last]
+
+    @property
+    def oldest(self) -> float:
+        """The value of the first sample."""
+        return self.series.values[self.first]
+
+    @property
+    def newest(self) -> float:
+        """The value of the last sample."""
+        return self.series.values[self.last - 1]
+
+    @property
+    def breaks(self) -> list[int]:
+        """The indexes, in the series, of samples that are not at least as great as the one before."""
+        return self.series.breaks(self.first, self.last)
+
+    @property
+    def falls(self) -> list[float]:
+        """The values that a counter had before each of its resets."""
+        values = self.series.values
+        return [values[index - 1] for index in self.breaks if values[index] < values[index - 1]]
 
 
 # Functions of the points and of scalar parameters; None when there are too few points.
@@ -42,14 +69,7 @@ RangeFunction = Callable[..., float | None]
 
 def increase(points: Points) -> float | None:
     """The increase of a counter within the window, corrected for resets and extrapolated to the window's edges."""
-    values = points.values.tolist()
-    lost = 0.0 if _in_order(values) else sum(before for before, after in pairwise(values) if after < before)
-    return _extrapolated(points, values[-1] - values[0] + lost, counter=True)
-
-
-def _in_order(values: list[float]) -> bool:
-    """Whether no value is less than the one before: the counter had no reset. Faster than comparing pairs."""
-    return values == sorted(values)
+    return _extrapolated(points, points.newest - points.oldest + sum(points.falls), counter=True)
 
 
 def rate(points: Points) -> float | None:
@@ -60,16 +80,16 @@ def rate(points: Points) -> float | None:
 
 def delta(points: Points) -> float | None:
     """The change of a gauge within the window, extrapolated to the window's edges."""
-    return _extrapolated(points, points.values[-1] - points.values[0], counter=False)
+    return _extrapolated(points, points.newest - points.oldest, counter=False)
 
 
 def _extrapolated(points: Points, change: float, *, counter: bool) -> float | None:
     """The change extrapolated to the whole window; None with fewer than two samples."""
-    times = points.times
-    if len(times) < 2:  # noqa: PLR2004 - a change takes two
+    count, times = points.last - points.first, points.series.times
+    if count < 2:  # noqa: PLR2004 - a change takes two
         return None
-    samples = times[0], times[-1], len(times)
-    return extrapolated(change, samples, points.start, points.end, points.values[0] if counter else None)
+    samples = times[points.first], times[points.last - 1], count
+    return extrapolated(change, samples, points.start, points.end, points.oldest if counter else None)
 
 
 def extrapolated(change: float, samples: tuple[int, int, int], start: int, end: int, counter: float | None) -> float:
@@ -95,7 +115,8 @@ def extrapolated(change: float, samples: tuple[int, int, int], start: int, end: 
 
 def idelta(points: Points) -> float | None:
     """The change between the last two samples."""
-    return None if len(points.values) < 2 else points.values[-1] - points.values[-2]  # noqa: PLR2004 - see above
+    values = points.values
+    return None if len(values) < 2 else values[-1] - values[-2]  # noqa: PLR2004 - see above
 
 
 def irate(points: Points) -> float | None:
@@ -103,7 +124,8 @@ def irate(points: Points) -> float | None:
     change = idelta(points)
     if change is None:
         return None
-    return (points.values[-1] if change < 0 else change) / ((points.times[-1] - points.times[-2]) / 1000)
+    *_, before, last = points.times
+    return (points.newest if change < 0 else change) / ((last - before) / 1000)
 
 
 def deriv(points: Points) -> float | None:
@@ -120,17 +142,17 @@ def predict_linear(points: Points, seconds: float) -> float | None:
 
 def _line(points: Points, origin: int) -> tuple[float, float] | None:
     """Slope per second, and value at `origin`, of the regression line by least squares."""
-    count = len(points.values)
+    values = points.values
+    count, first = len(values), values[0]
     if count < 2:  # noqa: PLR2004 - a line takes two
         return None
-    if not points.finite:
+    if not _are_finite(values):
         return math.nan, math.nan
-    first = points.values[0]
-    if all(value == first for value in points.values):
+    if all(value == first for value in values):
         return 0.0, first
     xs = [(time - origin) / 1000 for time in points.times]
-    sum_x, sum_y = total(xs), total(points.values)
-    covariance = total(x * y for x, y in zip(xs, points.values, strict=True)) - sum_x * sum_y / count
+    sum_x, sum_y = total(xs), total(values)
+    covariance = total(x * y for x, y in zip(xs, values, strict=True)) - sum_x * sum_y / count
     slope = divide(covariance, total(x * x for x in xs) - sum_x * sum_x / count)
     return slope, sum_y / count - slope * sum_x / count
 
@@ -146,18 +168,27 @@ def _differ(one: float, other: float) -> bool:
 
 def resets(points: Points) -> float:
     """The number of resets of a counter."""
-    values = points.values.tolist()
-    return 0.0 if _in_order(values) else float(sum(after < before for before, after in pairwise(values)))
+    return float(len(points.falls))
 
 
 def greatest_of(points: Points) -> float:
     """The greatest value that is not NaN."""
-    return max(points.values) if points.finite else greatest(points.values)
+    if not points.breaks:
+        return points.newest
+    values = points.values
+    return max(values) if _are_finite(values) else greatest(values)
 
 
 def least_of(points: Points) -> float:
     """The least value that is not NaN."""
-    return min(points.values) if points.finite else least(points.values)
+    if not points.breaks:
+        return points.oldest
+    values = points.values
+    return min(values) if _are_finite(values) else least(values)
+
+
+def _are_finite(values: "array[float]") -> bool:
+    return math.isfinite(sum(values)) or all(map(math.isfinite, values))
 
 
 RANGES: Mapping[str, RangeFunction] = {
@@ -174,8 +205,8 @@ RANGES: Mapping[str, RangeFunction] = {
     "min_over_time": least_of,
     "max_over_time": greatest_of,
     "sum_over_time": lambda points: total(points.values),
-    "count_over_time": lambda points: float(len(points.values)),
-    "last_over_time": lambda points: points.values[-1],
+    "count_over_time": lambda points: float(points.last - points.first),
+    "last_over_time": lambda points: points.newest,
     "present_over_time": lambda _: 1.0,
     "stdvar_over_time": lambda points: variance(points.values),
     "stddev_over_time": lambda points: math.sqrt(variance(points.values)),

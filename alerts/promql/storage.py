@@ -21,6 +21,8 @@ LOOKBACK = 300_000
 # shorter than the lookback, so that every time has a sample in force.
 DENSE = 6 * 3_600_000
 SPARSE = 240_000
+# Before every sample, Unix milliseconds.
+_NEVER = -(2**60)
 # The functions whose results do not depend on samples between two others, unless the counter was reset there.
 _COUNTER_FUNCTIONS = frozenset({"increase", "rate", "resets"})
 
@@ -86,6 +88,9 @@ class Series:
     times: "array[int]" = field(default_factory=lambda: array("q"))
     values: "array[float]" = field(default_factory=lambda: array("d"))
     ends: "array[int]" = field(default_factory=lambda: array("q"))
+    # The times of the samples that are not at least as great as the one before, up to the last that was compared.
+    _breaks: "array[int]" = field(default_factory=lambda: array("q"), init=False, repr=False, compare=False)
+    _compared: int = field(default=_NEVER, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         self.full_labels = tuple(sorted((*self.labels, (NAME, self.metric))))
@@ -105,10 +110,30 @@ class Series:
                 return None
         return time, self.values[index]
 
-    def between(self, start: int, end: int) -> "tuple[array[int], array[float]]":
-        """The times and values of the samples after `start` and up to `end`, in Unix milliseconds."""
-        first, last = bisect_right(self.times, start), bisect_right(self.times, end)
-        return self.times[first:last], self.values[first:last]
+    def between(self, start: int, end: int) -> tuple[int, int]:
+        """The samples after `start` and up to `end`, Unix milliseconds: the indexes of the first and after the last."""
+        return bisect_right(self.times, start), bisect_right(self.times, end)
+
+    def breaks(self, first: int, last: int) -> list[int]:
+        """The indexes of samples in a window that are not at least as great as the one before in it: falls, and NaN.
+
+        Without any, the first one is the least and the last one the greatest. Each sample is compared once, not once
+        for each window that it is in.
+        """
+        times = self.times
+        if times[-1] != self._compared:
+            self._compare()
+        if not self._breaks or self._breaks[-1] <= times[first]:
+            return []
+        found = bisect_right(self._breaks, times[first]), bisect_right(self._breaks, times[last - 1])
+        return [bisect_left(times, time) for time in self._breaks[slice(*found)]]
+
+    def _compare(self) -> None:
+        times, values = self.times, self.values
+        for index in range(max(1, bisect_right(times, self._compared)), len(times)):
+            if not values[index] >= values[index - 1]:
+                self._breaks.append(times[index])
+        self._compared = times[-1]
 
     def truncate(self, before: int) -> None:
         """Drop samples and stale markers before `before`."""
@@ -116,11 +141,12 @@ class Series:
             old = bisect_left(self.times, before)
             del self.times[:old], self.values[:old]
             self.sparse = max(0, self.sparse - old)
-        if self.ends and self.ends[0] < before:
-            del self.ends[: bisect_left(self.ends, before)]
+        for each in (self.ends, self._breaks):
+            if each and each[0] < before:
+                del each[: bisect_left(each, before)]
 
     def thin(self, before: int) -> None:
-        """Keep one sample in `SPARSE` milliseconds before `before`, and the samples before and after a reset."""
+        """Keep one sample in `SPARSE` milliseconds before `before`, and the samples before and after a break."""
         times, values = self.times, self.values
         first, end = self.sparse, min(bisect_left(times, before), len(times) - 1)
         if first >= end:
@@ -128,8 +154,8 @@ class Series:
         kept: list[int] = []
         last = times[first - 1] if first else times[0] - SPARSE
         for index in range(first, end):
-            after_reset = index > 0 and values[index] < values[index - 1]
-            if after_reset or values[index + 1] < values[index] or times[index + 1] - last > SPARSE:
+            is_break = index > 0 and not values[index] >= values[index - 1]
+            if is_break or not values[index + 1] >= values[index] or times[index + 1] - last > SPARSE:
                 kept.append(index)
                 last = times[index]
         times[first:end], values[first:end] = (
@@ -142,6 +168,8 @@ class Series:
         """Add `by` milliseconds to all times."""
         self.times = array("q", [time + by for time in self.times])
         self.ends = array("q", [time + by for time in self.ends])
+        self._breaks = array("q", [time + by for time in self._breaks])
+        self._compared += by
 
 
 class Storage:
@@ -182,27 +210,25 @@ class Storage:
         later than the source's previous samples, or a series occurs twice.
         """
         now = milliseconds(at)
-        before = self._alive.get(source, ())
-        for series in before:
-            if series.times[-1] >= now:
-                raise ValueError(f"samples at {at} are not later than the previous ones")
-        self._alive[source] = [self._append(now, sample) for sample in samples if sample[0] in self._metrics]
-        for series in before:
+        before = self._alive.get(source)
+        if before and before[0].times[-1] >= now:  # they were stored together
+            raise ValueError(f"samples at {at} are not later than the previous ones")
+        alive: list[Series] = []
+        for metric, labels, value in samples:
+            known = self._metrics.get(metric)
+            if known is None:
+                continue
+            series = known.get(labels) or self._add(Series(metric, labels))
+            if series.times and series.times[-1] >= now:
+                raise ValueError(f"{metric}{dict(labels)} occurs twice or has a later sample")
+            series.times.append(now)
+            series.values.append(value)
+            alive.append(series)
+        self._alive[source] = alive
+        for series in before or ():
             if series.times[-1] < now:
                 series.ends.append(now)
         self._newest = max(self._newest, now)
-
-    def _append(self, now: int, sample: Sample) -> Series:
-        metric, labels, value = sample
-        known = self._metrics[metric]
-        series = known.get(labels)
-        if series is None:
-            series = self._add(Series(metric, labels))
-        elif series.times and series.times[-1] >= now:
-            raise ValueError(f"{metric}{dict(labels)} occurs twice or has a later sample")
-        series.times.append(now)
-        series.values.append(value)
-        return series
 
     def open(self, metric: str, labels: Labels) -> Series:
         """The series, without samples if it is new. For callers that append samples themselves."""

@@ -110,7 +110,6 @@ def over_windows(
         return _RISING[function](totals.values, bounds)
     running = _RUNNING.get(function) if totals.is_usable else None
     generic, length = RANGES[function], windows.length
-    times, values = totals.series.times, totals.series.values
     column: Column = []
     for number, (end, (first, last)) in enumerate(zip(windows.ends, bounds, strict=True)):
         if first == last:
@@ -118,7 +117,7 @@ def over_windows(
             continue
         result = running(totals, first, last, end, length) if running else NotImplemented
         if result is NotImplemented:
-            points = Points(times[first:last], values[first:last], end - length, end, windows.at[number])
+            points = Points(totals.series, first, last, end - length, end, windows.at[number])
             result = generic(points, *(each[number] for each in parameters))
         column.append(result)
     return column

@@ -51,6 +51,7 @@ class ApplicationPanels(PanelGroup):
             PanelQuery(self.signal("outbox:fallback_activations:increase5m"), "in 5 minutes"),
             colours={"layer 2": CALM, "layer 3": "purple", "in 5 minutes": WARN},
             limits=limits(self.policy, "OutboxFallbacksFrequent"),
+            unit=panels.COUNT,
         ).decimals(0)
 
     def fallback_failures(self) -> timeseries.Panel:
@@ -64,6 +65,7 @@ class ApplicationPanels(PanelGroup):
             PanelQuery(self.signal("outbox:fallback_failures:increase10m"), "in 10 minutes"),
             colours={"layer 2": CALM, "layer 3": "purple", "in 10 minutes": BAD},
             limits=limits(self.policy, "OutboxFallbacksFailing"),
+            unit=panels.COUNT,
         ).decimals(0)
 
     def pending(self) -> timeseries.Panel:
@@ -74,6 +76,7 @@ class ApplicationPanels(PanelGroup):
             PanelQuery(one(pick(catalogue.APP_PENDING_JOBS)), "application"),
             PanelQuery(self.signal("outbox:backlog_jobs"), "table"),
             colours={"application": "purple", "table": CALM},
+            unit=panels.COUNT,
         ).decimals(0)
 
     def counts(self) -> timeseries.Panel:

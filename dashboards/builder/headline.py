@@ -41,17 +41,25 @@ class HeadlinePanels(PanelGroup):
         )
         never = map_from(NEVER, "never", slow.colour)
         yield panels.with_texts(drain.unit("s").decimals(1), map_value(0, "empty", GOOD), never)
-        yield panels.number(
-            "Created / min",
-            "Jobs created per minute recently. More than are processed: the backlog grows.",
-            worst(per_minute(catalogue.CREATED_JOBS), least=True),
-        ).decimals(0)
+        yield (
+            panels.number(
+                "Created / min",
+                "Jobs created per minute recently. More than are processed: the backlog grows.",
+                worst(per_minute(catalogue.CREATED_JOBS), least=True),
+            )
+            .unit(panels.COUNT)
+            .decimals(0)
+        )
         completions = self.signal("outbox:completions_per_second")
-        yield panels.number(
-            "Processed / min",
-            "Jobs processed per minute recently. None although jobs wait: the processor is down or stuck.",
-            worst(f"60 * {completions} and {one(pick(catalogue.PROCESSED_JOBS))}", least=True),
-        ).decimals(0)
+        yield (
+            panels.number(
+                "Processed / min",
+                "Jobs processed per minute recently. None although jobs wait: the processor is down or stuck.",
+                worst(f"60 * {completions} and {one(pick(catalogue.PROCESSED_JOBS))}", least=True),
+            )
+            .unit(panels.COUNT)
+            .decimals(0)
+        )
 
     def failing(self) -> Iterator[stat.Panel]:
         """Processing time and failures."""

@@ -120,7 +120,7 @@ class _HealthPanels(PanelGroup):
     def operation(self) -> Iterator[stat.Panel]:
         """Failing collectors, freshness, notifications and resources."""
         yield panels.number(
-            "Failing",
+            "Failing collectors",
             "Collectors whose last run failed. Their series are missing.",
             worst(f"sum without (collector) (1 - {pick(catalogue.COLLECTOR_SUCCESS)})"),
             (Limit(1, WARN),),
@@ -139,14 +139,13 @@ class _HealthPanels(PanelGroup):
             limits(self.policy, "OutboxNotificationsFailing"),
         )
         yield panels.with_texts(undelivered, unknown="no receiver")
-        drill = panels.verdict(
+        drill = panels.number(
             "Drill",
             "Whether a drill of the way of alerts is scheduled, or takes place now. Unknown: none is configured.",
             worst(pick(catalogue.DRILL_ACTIVE)),
-            map_value(1, "NOW", NEUTRAL),
-            map_value(0, "SCHEDULED", GOOD),
         )
-        yield panels.with_texts(drill, unknown="none")
+        states = (map_value(1, "now", NEUTRAL), map_value(0, "scheduled", GOOD))
+        yield panels.with_texts(drill, *states, unknown="none")
         started = worst(f"time() - {pick(PROCESS_START)}", least=True)
         yield panels.number("Up for", "Time since the latest start of a replica.", started).unit("s")
         yield panels.number("Memory", "Resident memory of the largest replica.", worst(pick(MEMORY))).unit("bytes")
@@ -197,7 +196,7 @@ class _HealthPanels(PanelGroup):
             PanelQuery(f"sum by (reason) ({increase})", "{{reason}}"),
             colours=REASONS,
         )
-        return panels.bars(panel).axis_soft_max(1).decimals(0)
+        return panels.bars(panel).axis_soft_max(1).unit(panels.COUNT).decimals(0)
 
     def failing_collectors(self) -> timeseries.Panel:
         """Failures by collector."""
@@ -208,7 +207,7 @@ class _HealthPanels(PanelGroup):
             PanelQuery(f"sum by (collector) ({increase})", "{{collector}}"),
             colours=COLLECTORS,
         )
-        return panels.bars(panel).axis_soft_max(1).decimals(0)
+        return panels.bars(panel).axis_soft_max(1).unit(panels.COUNT).decimals(0)
 
     def runs(self) -> timeseries.Panel:
         """Runs and skipped runs."""
@@ -285,6 +284,7 @@ class _HealthPanels(PanelGroup):
                 PanelQuery(one(pick(catalogue.ODD_ROWS)), "{{table}}: {{kind}} rows"),
             )
             .axis_soft_max(1)
+            .unit(panels.COUNT)
             .decimals(0)
         )
 

@@ -8,11 +8,13 @@ from dashboards.builder import panels
 from dashboards.builder.limits import drain_limit, limits
 from dashboards.builder.meanings import BAD, CALM, GOOD, WARN, map_text
 from dashboards.builder.panels import PanelQuery, TableColumn
-from dashboards.builder.promql import PanelGroup, age, minutes, one, per_minute, pick
+from dashboards.builder.promql import PanelGroup, age_when_sampled, minutes, one, per_minute, pick
 from exporter.metrics import catalogue, terms
 
 # Seconds. Infinity cannot be drawn, so longer drain times are drawn as a day.
 LONGEST_DRAIN = 86400
+# Pixels of a column with a number, so that the name in the first column has the rest.
+_NUMBER = 92
 HOUR, DAY = 3600, 86400
 SOURCES = dict(zip(catalogue.SOURCES, (CALM, "purple", GOOD), strict=True))
 
@@ -34,7 +36,7 @@ class OutboxPanels(PanelGroup):
         )
         panels.stacked(panel)
         panel.override_by_name("all", [panels.unstacked(), panels.fixed_colour("text")])
-        panel.override_by_name("created", [panels.unstacked(), panels.fixed_colour(CALM)])
+        panel.override_by_name("created", [panels.unstacked(), panels.fixed_colour("purple")])
         return panels.dashed(panel, "all", "created")
 
     def processing_times(self) -> heatmap.Panel:
@@ -75,7 +77,7 @@ class OutboxPanels(PanelGroup):
             PanelQuery(one(pick(catalogue.QUEUE_PENDING_JOBS)), "{{queue}}"),
             empty="No job is pending.",
         )
-        return panels.stacked(panel).decimals(0)
+        return panels.stacked(panel).unit(panels.COUNT).decimals(0)
 
     def queue_ages(self) -> timeseries.Panel:
         """The age of the oldest job by queue."""
@@ -83,7 +85,7 @@ class OutboxPanels(PanelGroup):
             f"{terms.OLDEST_JOB} by queue",
             "Age of the oldest pending job. All rise together: the processor is down. One rises alone: its jobs fail "
             "for good.",
-            PanelQuery(minutes(age(catalogue.QUEUE_OLDEST_PENDING)), "{{queue}}"),
+            PanelQuery(minutes(age_when_sampled(catalogue.QUEUE_OLDEST_PENDING)), "{{queue}}"),
             unit=panels.MINUTES,
             empty="No job is pending.",
         )
@@ -97,7 +99,7 @@ class OutboxPanels(PanelGroup):
             PanelQuery(one(pick(catalogue.QUEUE_EXHAUSTED_JOBS)), "{{queue}}"),
             empty="No job is pending.",
         )
-        return panels.stacked(panel).decimals(0)
+        return panel.unit(panels.COUNT).decimals(0)
 
     def states(self) -> table.Panel:
         """Pending jobs by state."""
@@ -113,11 +115,11 @@ class OutboxPanels(PanelGroup):
             "Unknown: the backlog is not sampled.",
             (
                 TableColumn("state", "State", mappings=texts),
-                TableColumn("Value #A", "Jobs", "short"),
-                TableColumn("Value #B", "Oldest is", "s"),
+                TableColumn("Value #A", "Jobs", panels.COUNT, width=_NUMBER),
+                TableColumn("Value #B", "Oldest is", "s", width=_NUMBER),
             ),
             PanelQuery(one(pick(catalogue.PENDING_JOBS))),
-            PanelQuery(age(catalogue.OLDEST_PENDING)),
+            PanelQuery(age_when_sampled(catalogue.OLDEST_PENDING)),
         )
 
     def queues(self) -> table.Panel:
@@ -129,20 +131,20 @@ class OutboxPanels(PanelGroup):
             "Unknown: the backlog is not sampled.",
             (
                 TableColumn("queue", "Queue"),
-                TableColumn("Value #A", "Pending", "short"),
-                TableColumn("Value #B", "Oldest is", "s"),
-                TableColumn("Value #C", "Processed / hour", "short"),
-                TableColumn("Value #D", terms.FAILURE_RATIO.name, "percentunit"),
-                TableColumn("Value #E", "Exhausted", "short"),
-                TableColumn("Value #F", "Oldest exhausted is", "s"),
-                TableColumn("Value #G", "Created / min", "short"),
+                TableColumn("Value #A", "Pending", panels.COUNT, width=_NUMBER),
+                TableColumn("Value #B", "Oldest is", "s", width=_NUMBER),
+                TableColumn("Value #C", "Processed / hour", panels.COUNT, width=_NUMBER),
+                TableColumn("Value #D", terms.FAILURE_RATIO.name, "percentunit", width=_NUMBER),
+                TableColumn("Value #E", "Exhausted", panels.COUNT, width=_NUMBER),
+                TableColumn("Value #F", "Oldest exhausted", "s", width=_NUMBER),
+                TableColumn("Value #G", "Created / min", "short", width=_NUMBER),
             ),
             PanelQuery(one(pick(catalogue.QUEUE_PENDING_JOBS))),
-            PanelQuery(age(catalogue.QUEUE_OLDEST_PENDING)),
+            PanelQuery(age_when_sampled(catalogue.QUEUE_OLDEST_PENDING)),
             PanelQuery(one(pick(catalogue.QUEUE_LAST_HOUR_PROCESSED))),
             PanelQuery(one(pick(catalogue.QUEUE_LAST_HOUR_FAILURE_RATIO))),
             PanelQuery(one(pick(catalogue.QUEUE_EXHAUSTED_JOBS))),
-            PanelQuery(age(catalogue.QUEUE_OLDEST_EXHAUSTED)),
+            PanelQuery(age_when_sampled(catalogue.QUEUE_OLDEST_EXHAUSTED)),
             PanelQuery(per_minute(catalogue.QUEUE_CREATED_JOBS)),
         )
 
@@ -181,7 +183,7 @@ class OutboxPanels(PanelGroup):
             "Last hour by type",
             "Events of the last hour by type, by the table.",
             PanelQuery(one(pick(catalogue.LAST_HOUR_EVENTS_BY_TYPE)), "{{event}}"),
-        ).no_value("No event in the last hour.")
+        ).no_value("unknown, or no event")
 
     def keys(self) -> timeseries.Panel:
         """Idempotency keys."""
@@ -189,6 +191,7 @@ class OutboxPanels(PanelGroup):
             terms.IDEMPOTENCY_KEYS.name,
             "Size of the cache. The daily clean-up reduces it. A steady increase: the clean-up does not run.",
             PanelQuery(one(pick(catalogue.IDEMPOTENCY_KEYS)), "{{state}}"),
+            unit=panels.COUNT,
             colours={"live": CALM, "expired": WARN},
         )
         return panels.stacked(panel)

@@ -68,7 +68,7 @@ def _outbox(signals: SignalPanels, outbox: OutboxPanels, application: Applicatio
             grid_row(8, (8, signals.backlog()), (8, signals.ages()), (8, outbox.drain())),
             grid_row(8, (8, outbox.queue_backlog()), (8, outbox.queue_ages()), (8, signals.head())),
             grid_row(8, (12, signals.exhausted_growth()), (12, outbox.queue_exhausted())),
-            grid_row(6, (9, outbox.states()), (15, outbox.queues())),
+            grid_row(8, (7, outbox.states()), (17, outbox.queues())),
         ),
     )
     lists = panel_block(8, (outbox.last_sources(),), (outbox.last_types(),))

@@ -38,10 +38,14 @@ from dashboards.builder.meanings import CALM, GOOD, NEUTRAL, map_missing, map_va
 
 # Units of axes of time. Grafana's own unit of seconds writes 1000 s as 16.7 mins; these have round ticks.
 SECONDS, MINUTES = "suffix:s", "suffix:min"
+# Counted objects: 1,500. Grafana's unit `short` writes 1.5 K, and 2 K without decimals.
+COUNT = "locale"
 SOURCE = DataSourceRef(type_val="prometheus", uid="$datasource")
 UNKNOWN_TEXT = "unknown"
 UNKNOWN = "Unknown: the exporter publishes no value. Its status page says why."
 _HIDDEN_SERIES = "limit"
+# Pixels. Narrower tables scroll sideways; the widest one fits a screen of 1280.
+_NUMBER_WIDTH, _TEXT_WIDTH = 80, 140
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ def number(title: str, description: str, query: str, limits: Sequence[Limit] = (
     panel.with_target(_target(PanelQuery(query, title), 0).instant())
     panel.graph_mode(models.BigValueGraphMode.NONE).color_mode(models.BigValueColorMode.VALUE)
     panel.justify_mode(models.BigValueJustifyMode.CENTER).reduce_options(_reduced_to("last"))
-    return with_texts(panel.thresholds(steps(limits, GOOD if limits else NEUTRAL)).unit("short").wide_layout(False))
+    return with_texts(panel.thresholds(steps(limits, GOOD if limits else NEUTRAL)).unit(COUNT).wide_layout(False))
 
 
 def with_texts(panel: stat.Panel, *mappings: ValueMapping, unknown: str = UNKNOWN_TEXT) -> stat.Panel:
@@ -142,9 +146,8 @@ def log_scale(panel: timeseries.Panel, limits: Sequence[Limit] = (), *, zero: bo
     """
     kind = models.ScaleDistribution.SYMLOG if zero else models.ScaleDistribution.LOG
     panel.scale_distribution(common.ScaleDistributionConfig().type(kind).log(10).linear_threshold(1))
-    if zero:
-        # Hides the label of -1 below the axis.
-        panel.mappings([map_value(-1, " ", NEUTRAL)])
+    # Hides the label of -1 below an axis with 0. Otherwise Grafana writes small ticks with zeros: 0.0100 min.
+    panel.mappings([map_value(-1, " ", NEUTRAL)] if zero else _small_ticks(panel))
     if limits:
         with_thresholds(panel, limits).with_target(
             _target(PanelQuery(f"vector({limits[-1].value:g})", _HIDDEN_SERIES), 25).range()
@@ -155,6 +158,13 @@ def log_scale(panel: timeseries.Panel, limits: Sequence[Limit] = (), *, zero: bo
             _HIDDEN_SERIES, [DynamicConfigValue(f"custom.{key}", value) for key, value in style.items()]
         )
     return panel
+
+
+def _small_ticks(panel: timeseries.Panel) -> list[ValueMapping]:
+    """Texts of the ticks below 1, where the unit is a suffix."""
+    config = panel.build().field_config
+    kind, _, unit = ((config.defaults.unit if config else None) or "").partition(":")
+    return [map_value(each, f"{each:g} {unit}", NEUTRAL) for each in (0.001, 0.01, 0.1) if kind == "suffix"]
 
 
 def fixed_colour(colour: str) -> DynamicConfigValue:
@@ -208,7 +218,7 @@ def heat_map(title: str, description: str, query: PanelQuery, unit: str) -> heat
 
 def bar_gauges(title: str, description: str, *queries: PanelQuery, limits: Sequence[Limit] = ()) -> bargauge.Panel:
     """A bar for the present value of each series; none where it is unknown."""
-    panel = bargauge.Panel().title(title).description(description).datasource(SOURCE).no_value(UNKNOWN)
+    panel = bargauge.Panel().title(title).description(description).datasource(SOURCE).no_value(UNKNOWN_TEXT)
     for index, query in enumerate(queries):
         panel.with_target(_target(query, index).instant())
     return _horizontal(panel.reduce_options(_reduced_to("lastNotNull")), limits)
@@ -218,7 +228,7 @@ def worst_bar_gauges(
     title: str, description: str, *queries: PanelQuery, limits: Sequence[Limit] = ()
 ) -> bargauge.Panel:
     """A bar for the highest value of each series in the time shown."""
-    panel = bargauge.Panel().title(title).description(description).datasource(SOURCE).no_value(UNKNOWN)
+    panel = bargauge.Panel().title(title).description(description).datasource(SOURCE).no_value(UNKNOWN_TEXT)
     for index, query in enumerate(queries):
         panel.with_target(_target(query, index).range())
     return _horizontal(panel.reduce_options(_reduced_to("max")), limits)
@@ -273,12 +283,13 @@ def _horizontal(panel: bargauge.Panel, limits: Sequence[Limit]) -> bargauge.Pane
     )
     panel.value_mode(models.BarGaugeValueMode.TEXT).name_placement(models.BarGaugeNamePlacement.LEFT)
     panel.min_viz_height(8).max_viz_height(26).sizing(models.BarGaugeSizing.AUTO)
-    return panel.thresholds(steps(limits, GOOD if limits else CALM)).unit("short").min(0)
+    return panel.thresholds(steps(limits, GOOD if limits else CALM)).unit(COUNT).min(0)
 
 
 def _of_column(column: TableColumn) -> Iterable[DynamicConfigValue]:
     yield DynamicConfigValue("noValue", "none")
-    yield DynamicConfigValue("custom.minWidth", 60)
+    yield DynamicConfigValue("custom.minWidth", _NUMBER_WIDTH if column.unit else _TEXT_WIDTH)
+    yield DynamicConfigValue("custom.wrapHeaderText", value=True)
     if column.unit:
         yield DynamicConfigValue("unit", column.unit)
     if column.width:

@@ -27,6 +27,7 @@ class ProcessPanels(PanelGroup):
                 empty="No receiver is configured.",
             )
             .axis_soft_max(1)
+            .unit(panels.COUNT)
             .decimals(0)
         )
 
@@ -87,11 +88,15 @@ class ProcessPanels(PanelGroup):
 
     def descriptors(self) -> timeseries.Panel:
         """Open file descriptors."""
-        return panels.lines(
-            "Open files and sockets",
-            "Constant, whatever the database does. An increase: connections are not closed; please report it.",
-            PanelQuery(pick("process_open_fds"), "{{instance}}"),
-        ).decimals(0)
+        return (
+            panels.lines(
+                "Open files and sockets",
+                "Constant, whatever the database does. An increase: connections are not closed; please report it.",
+                PanelQuery(pick("process_open_fds"), "{{instance}}"),
+            )
+            .unit(panels.COUNT)
+            .decimals(0)
+        )
 
     def scrapes(self) -> timeseries.Panel:
         """The duration of scrapes."""

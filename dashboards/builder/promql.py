@@ -10,7 +10,7 @@ from functools import cached_property
 
 from alerts.model import Policy
 from alerts.policy.inline import SELECTOR, Inlining
-from exporter.metrics.catalogue import Metric
+from exporter.metrics.catalogue import COLLECTOR_LAST_SUCCESS, Metric
 
 SELECTED_JOB = 'job=~"$job"'
 SELECTED = f'{SELECTED_JOB},instance=~"$instance"'
@@ -41,6 +41,15 @@ def minutes(expression: str) -> str:
 def age(metric: Metric, *matchers: str, without: tuple[str, ...] = ()) -> str:
     """The seconds since the earliest of these times."""
     return f"time() - min without ({', '.join(('instance', 'pod', *without))}) ({pick(metric, *matchers)})"
+
+
+def age_when_sampled(metric: Metric) -> str:
+    """The seconds since the earliest of these times, when they were sampled, as in the policy's signals.
+
+    Until the next sample, a job that was processed meanwhile does not grow old.
+    """
+    sampled = pick(COLLECTOR_LAST_SUCCESS, f'collector="{metric.collector}"')
+    return one(f"{sampled} - ignoring ({', '.join(('collector', *metric.labels))}) group_right () {pick(metric)}")
 
 
 def per_minute(counter: Metric | str, *matchers: str, suffix: str = "") -> str:

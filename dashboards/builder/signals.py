@@ -14,7 +14,7 @@ from dashboards.builder.limits import limits, most_severe
 from dashboards.builder.meanings import BAD, CALM, GOOD, NEUTRAL, WARN, map_boolean, map_text, map_value
 from dashboards.builder.page import RUNBOOKS
 from dashboards.builder.panels import PanelQuery, TableColumn
-from dashboards.builder.promql import SELECTED, SELECTED_JOB, PanelGroup, minutes, one, pick, worst
+from dashboards.builder.promql import SELECTED, SELECTED_JOB, PanelGroup, age_when_sampled, minutes, one, pick, worst
 from exporter.config.values import format_duration
 from exporter.metrics import catalogue, terms
 
@@ -56,13 +56,17 @@ class SignalPanels(PanelGroup):
             "another alert mutes, which send no notification of their own. The name of an alert links to its runbook.",
             "No alert fires.",
             (
-                TableColumn("alert", "Alert", width=190, link=runbook),
+                TableColumn("alert", "Alert", width=205, link=runbook),
                 TableColumn("Value #A", "Severity", mappings=_RANKS, width=105),
                 TableColumn("summary", "Summary", mappings=self._summaries()),
-                TableColumn("by", "Muted by", width=165),
+                TableColumn("by", "Muted by", width=160),
             ),
             PanelQuery(_copied("alert", "summary", f"max by (alert) ({_ranked()})")),
-            PanelQuery(f"max by (alert, by) ({pick(catalogue.ALERT_MUTED)}) unless on (alert) ({_loud()})"),
+            PanelQuery(
+                _without_prefix(
+                    "by", f"max by (alert, by) ({pick(catalogue.ALERT_MUTED)}) unless on (alert) ({_loud()})"
+                )
+            ),
             highest_first="Severity",
         )
 
@@ -126,7 +130,9 @@ class SignalPanels(PanelGroup):
             "Lines: where waiting for a first attempt becomes a ticket, and a page or, if nothing is processed, a "
             "stall. An age that rises by a second per second: it is never taken. Waiting rises: the processor is "
             "down or stuck. Only failing or exhausted rises: those jobs fail for good.",
-            PanelQuery(f"clamp_min({minutes(_age_when_sampled())}, {_LEAST_AGE:g})", "{{state}}"),
+            PanelQuery(
+                f"clamp_min({minutes(age_when_sampled(catalogue.OLDEST_PENDING))}, {_LEAST_AGE:g})", "{{state}}"
+            ),
             unit=panels.MINUTES,
             colours=STATE_COLOURS,
             empty="No job is pending.",
@@ -135,26 +141,34 @@ class SignalPanels(PanelGroup):
 
     def head(self) -> timeseries.Panel:
         """Failing jobs among the oldest pending ones."""
-        return panels.lines(
-            terms.HEAD_BLOCKED.name,
-            "Failing or exhausted jobs among the oldest 100 pending, which the processor fetches at every poll. At "
-            "100, no other job is processed, although the processor is busy. Repair or remove them.",
-            PanelQuery(self.signal("outbox:head_blocked_jobs"), "of the oldest 100"),
-            colours={"of the oldest 100": WARN},
-            limits=limits(self.policy, "OutboxHeadBlocked"),
-        ).decimals(0)
+        return (
+            panels.lines(
+                terms.HEAD_BLOCKED.name,
+                "Failing or exhausted jobs among the oldest 100 pending, which the processor fetches at every poll. At "
+                "100, no other job is processed, although the processor is busy. Repair or remove them.",
+                PanelQuery(self.signal("outbox:head_blocked_jobs"), "of the oldest 100"),
+                colours={"of the oldest 100": WARN},
+                limits=limits(self.policy, "OutboxHeadBlocked"),
+            )
+            .unit(panels.COUNT)
+            .decimals(0)
+        )
 
     def exhausted_growth(self) -> timeseries.Panel:
         """The growth of the exhausted jobs."""
-        return panels.lines(
-            "Growth of exhausted jobs",
-            "Exhausted jobs, compared with one hour before; unknown for the first hour. Line: the cause of their "
-            "failures continues. Repaired and removed jobs count against it; a negative growth is not drawn.",
-            PanelQuery(self.signal("outbox:exhausted_jobs:increase1h"), "more than an hour ago"),
-            colours={"more than an hour ago": WARN},
-            limits=limits(self.policy, "OutboxJobsExhaustedGrowing"),
-            empty="Unknown: there is no sample of an hour ago yet.",
-        ).decimals(0)
+        return (
+            panels.lines(
+                "Growth of exhausted jobs",
+                "Exhausted jobs, compared with one hour before; unknown for the first hour. Line: the cause of their "
+                "failures continues. Repaired and removed jobs count against it; a negative growth is not drawn.",
+                PanelQuery(self.signal("outbox:exhausted_jobs:increase1h"), "more than an hour ago"),
+                colours={"more than an hour ago": WARN},
+                limits=limits(self.policy, "OutboxJobsExhaustedGrowing"),
+                empty="Unknown: there is no sample of an hour ago yet.",
+            )
+            .unit(panels.COUNT)
+            .decimals(0)
+        )
 
     def failures(self) -> timeseries.Panel:
         """The failure ratio of jobs."""
@@ -265,12 +279,6 @@ class SignalPanels(PanelGroup):
         return f"({self.signal('outbox:expired_key_age_seconds')} <= bool {overdue:g}) or 1 + 0 * {keys}"
 
 
-def _age_when_sampled() -> str:
-    """Age of the oldest job in each state at the time of the sample, as in the policy's signals."""
-    sampled = pick(catalogue.COLLECTOR_LAST_SUCCESS, 'collector="backlog"')
-    return one(f"{sampled} - ignoring (collector, state) group_right () {pick(catalogue.OLDEST_PENDING)}")
-
-
 def _graded(firing: Callable[[str], str]) -> str:
     """2 for alerts of severity page, 1 for tickets."""
     return f"2 * {firing('page')} or {firing('ticket')}"
@@ -292,7 +300,12 @@ def _copied(label: str, copy: str, expression: str) -> str:
 
 def _shortened(label: str, expression: str) -> str:
     """By alert, without the common prefix of their names, which a timeline has no room for."""
-    return f'label_replace(max by ({label}) ({expression}), "{label}", "$1", "{label}", "Outbox(.+)")'
+    return _without_prefix(label, f"max by ({label}) ({expression})")
+
+
+def _without_prefix(label: str, expression: str) -> str:
+    """The series with the names of alerts in this label without the prefix that all shipped ones have."""
+    return f'label_replace({expression}, "{label}", "$1", "{label}", "Outbox(.+)")'
 
 
 def _evaluated_by_exporter(severity: str) -> str:

@@ -24,12 +24,12 @@ _STATES = tuple(zip(catalogue.WATCH_STATES, _COLOURS, strict=True))
 _SHARES = (
     (terms.BACKLOG.name, "OutboxBacklogHigh"),
     (terms.OLDEST_JOB.name, "OutboxStalled"),
-    ("First attempt", "OutboxJobsWaitingLong"),
+    ("Oldest waiting job", "OutboxJobsWaitingLong"),
     (terms.HEAD_BLOCKED.name, "OutboxHeadBlocked"),
     (terms.PROCESSING_TIME.name, "OutboxProcessingSlow"),
     (terms.FAILURE_RATIO.name, "OutboxFailureRatioHigh"),
     (terms.INITIALISATION_FAILURES.name, "OutboxFsmFailureRateHigh"),
-    ("Failures in 6 hours", "OutboxFsmFailureBudgetBurn"),
+    ("Initialisations in 6 h", "OutboxFsmFailureBudgetBurn"),
     (terms.FALLBACK_ACTIVATIONS.name, "OutboxFallbacksFrequent"),
     (terms.FALLBACK_FAILURES.name, "OutboxFallbacksFailing"),
     (terms.OLDEST_EXPIRED_KEY.name, "OutboxCleanupOverdue"),
@@ -181,7 +181,7 @@ class _WatchPanels(PanelGroup):
     def unknown(self) -> stat.Panel:
         """Parts of the migration that are not visible."""
         return panels.number(
-            "Unknown",
+            "Unknown checks",
             "Parts of the migration that are not visible to the exporter's role.",
             worst(pick(catalogue.MIGRATION_CHECKS, 'status="unknown"')),
         )
@@ -195,7 +195,7 @@ class _WatchPanels(PanelGroup):
             PanelQuery(one(pick(catalogue.MIGRATION_CHECKS)), "{{status}}"),
             colours={"ok": GOOD, "broken": BAD, "unknown": "text"},
         )
-        return panels.stacked(panel).decimals(0)
+        return panels.stacked(panel).unit(panels.COUNT).decimals(0)
 
     def check_list(self) -> table.Panel:
         """Each part of the migration."""

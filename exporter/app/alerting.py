@@ -269,8 +269,8 @@ def watch_readings(view: WatchView) -> tuple[Reading, ...]:
             Reading(catalogue.WATCH_START, view.watch.started_at),
             Reading(catalogue.WATCH_END, ends_at(view.watch)),
         ]
-    if view.judgement is not None:
-        found.append(Reading(catalogue.WATCH_COVERAGE, view.judgement.ratio))
+    if view.standing is not None:
+        found.append(Reading(catalogue.WATCH_COVERAGE, view.standing.coverage))
     latest: dict[str, float] = {}
     for change in view.changes:
         latest[change.kind.value] = change.at
@@ -289,13 +289,14 @@ def watch_status(view: WatchView) -> WatchStatus | None:
         "headline": messages.headline(watch.verdict, watch.checks) if watch and watch.verdict else None,
         "started": watch.started_at if watch else None,
         "ends": ends_at(watch) if watch else None,
-        "coverage": judgement.ratio if judgement else None,
+        "coverage": view.standing.coverage if view.standing else None,
         "summary": judgement.summary if judgement else view.waiting_for,
         "reasons": list(judgement.reasons) if judgement else [],
         "checks": [
             {
                 "title": messages.marked(each.check),
                 "verdict": each.verdict.value if each.verdict else None,
+                "word": each.word,
                 "reason": each.reason,
                 "own": each.check.own,
                 "advisory": each.check.advisory,

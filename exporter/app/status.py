@@ -73,10 +73,14 @@ class AlertStatus(TypedDict):
 
 
 class CheckStatus(TypedDict):
-    """One check of the watch; `verdict` is None where it does not apply. `title` also says what follows, in words."""
+    """One check of the watch. `title` also says what the configuration made of it, in words.
+
+    `verdict` is None where there is none; `word` is the verdict, or why there is none.
+    """
 
     title: str
     verdict: str | None
+    word: str
     reason: str
     own: bool
     advisory: bool

@@ -43,7 +43,9 @@ tbody th { font-weight: 600 }
 .text { overflow-wrap: anywhere; min-width: 9rem }
 .short, .number { white-space: nowrap }
 .number { text-align: right }
+.rows wbr { display: none }
 @media screen and (max-width: 52rem) {
+  .rows wbr { display: inline }
   .rows thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%) }
   .rows, .rows tbody, .rows tr, .rows th, .rows td { display: block }
   .rows tr { padding: .5rem .75rem; border-top: 1px solid var(--line) } .rows tbody tr:first-child { border-top: 0 }
@@ -73,10 +75,20 @@ def document(title: str, style: str, body: str, head: str = "") -> str:
 <style>{style}</style>
 </head>
 <body>
-{body}
+{_keep_units(body)}
 </body>
 </html>
 """)
+
+
+def _keep_units(body: str) -> str:
+    """HTML in which a number is not separated from its unit at the end of a line."""
+    return _UNIT.sub("\u00a0", body)
+
+
+def breakable(text: str) -> str:
+    """The text, escaped, which a narrow screen breaks between the words of a name, as in db/a_table or AnAlert."""
+    return "<wbr>".join(escape(part) for part in _WORD_END.split(text))
 
 
 def section(key: str, title: str, body: str, kind: str = "") -> str:
@@ -113,8 +125,12 @@ def _cells(row: tuple[str, ...], columns: tuple[str, ...], kinds: tuple[str, ...
         yield f'<td role="cell" class="{kind}" data-column="{escape(name)}">{cell}</td>'
 
 
+# After a slash or an underscore, and before a capital letter.
+_WORD_END = re.compile(r"(?<=[/_])(?=.)|(?<=[a-z])(?=[A-Z])")
+# The space before a unit.
+_UNIT = re.compile(r"(?<=\d) (?=(?:ms|s|min|h|d)\b|%)")
 # Characters of the longest cell of a column that does not wrap.
-_SHORT = 18
+_SHORT = 20
 _TAG = re.compile(r"<[^>]*>")
 
 

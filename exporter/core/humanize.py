@@ -9,6 +9,7 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 # The first and the last instant of the calendar, Unix seconds; the latter with the half millisecond that may be added.
 _FIRST = datetime.min.replace(tzinfo=UTC).timestamp()
 _LAST = datetime.max.replace(tzinfo=UTC).timestamp() - 0.001
+_WORDS = {0.0: "no", 1.0: "yes"}
 # From here on a number is formatted by its magnitude.
 _LARGE = 1e15
 
@@ -28,13 +29,15 @@ def moment(at: float, pattern: str = "%Y-%m-%d %H:%M UTC") -> str:
 
 
 def format_value(value: float, unit: str) -> str:
-    """A value of a signal: `unit` is seconds, ratio, or the name of the counted objects; the infinite is ∞."""
+    """A value of a signal: `unit` is seconds, ratio, boolean, or the name of the counted objects; the infinite is ∞."""
     if not math.isfinite(value):
         return _non_finite(value)
     if unit == "seconds":
         return duration(value) if value else "0 s"
     if unit == "ratio":
         return percent(value)
+    if unit == "boolean" and value in _WORDS:
+        return _WORDS[value]
     return count(value) if value == round(value) or abs(value) >= 100 else f"{value:.3g}"  # noqa: PLR2004 - three digits
 
 
@@ -54,12 +57,22 @@ def percent(ratio: float) -> str:
     return "< 0.1 %" if 0 < ratio < 0.0005 else f"{ratio:.1%}".replace("%", " %")  # noqa: PLR2004 - half of 0.1 %
 
 
+def coverage(ratio: float) -> str:
+    """Coverage of a watch. It is 100 % only when nothing is missing."""
+    return "100 %" if ratio >= 1 else percent(min(ratio, 0.9994))
+
+
 def duration(seconds: float) -> str:
-    """The two largest units that matter: 12 ms, 1.2 s, 45 s, 3 min 20 s, 2 h 5 min, 3 d 4 h."""
+    """The two largest units that matter: 12 ms, 1.2 s, 45 s, 3 min 20 s, 2 h 5 min, 3 d 4 h.
+
+    A short duration above 0 is not shown as 0.
+    """
     if not math.isfinite(seconds):
         return _non_finite(seconds)
     if seconds <= -0.0005:  # noqa: PLR2004 - durations that are not rounded to 0 ms
         return f"-{duration(-seconds)}"
+    if 0 < seconds < 0.0005:  # noqa: PLR2004 - half of a millisecond
+        return "< 1 ms"
     if seconds >= _LARGE:
         return f"{seconds / _DAY:.3g} d"
     for below, text in _SPANS:

@@ -24,6 +24,10 @@ SPARK_WIDTH, SPARK_HEIGHT = 160, 36
 # A screen shows no more columns: each keeps its first, least, greatest and last value.
 COLUMNS = 360
 TICKS_Y, TICKS_X = 4, 6
+# Times with seconds are wide.
+TICKS_X_SECONDS = 4.5
+# Half the width of a character of a time, in units of the picture, where its font is largest: on a phone.
+HALF_CHARACTER = 4.4
 # Steps of an axis of time, in seconds: people count in minutes, hours and days.
 TIME_STEPS = (
     *(1, 2, 5, 10, 15, 30),
@@ -36,6 +40,8 @@ TIME_UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 _DAY = 86400
 # An axis of more than two days has dates in place of times.
 _CLOCK_SPAN = 2 * _DAY
+# An axis of less than ten minutes has seconds.
+_SECONDS_SPAN = 600
 # A threshold this many times above the highest value would flatten the line; it is written as text instead.
 NEAR = 8
 # Room above the highest value, and the smallest height of an axis whose values are all 0.
@@ -214,12 +220,14 @@ def _grid(frame: _Frame, step: float, unit: str) -> Iterator[str]:
         yield f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{escape(_tick_label(value, step, unit))}</text>'
     for at in _time_ticks(frame.start, frame.end):
         text = moment(at, _clock(frame.end - frame.start))
+        if frame.x(at) + HALF_CHARACTER * len(text) > WIDTH:  # the last one would be cut
+            continue
         yield f'<text x="{frame.x(at):.1f}" y="{HEIGHT - 7}" text-anchor="middle">{text}</text>'
 
 
 def _clock(span: float) -> str:
     """The form of the times below a chart of so many seconds."""
-    if span < 600:  # noqa: PLR2004 - ten minutes
+    if span < _SECONDS_SPAN:
         return "%H:%M:%S"
     return "%H:%M" if span <= _CLOCK_SPAN else "%m-%d"
 
@@ -229,7 +237,8 @@ def _time_ticks(start: float, end: float) -> Iterator[float]:
     if not 0 <= span < math.inf:
         return
     least = 0 if span <= _CLOCK_SPAN else _DAY
-    step = next((each for each in TIME_STEPS if each >= least and span / each <= TICKS_X), span / TICKS_X)
+    most = TICKS_X_SECONDS if span < _SECONDS_SPAN else TICKS_X
+    step = next((each for each in TIME_STEPS if each >= least and span / each <= most), span / most)
     first = math.ceil(start / step) * step
     yield from (at for at in (first + place * step for place in range(TICKS_X + 1)) if at <= end)
 

@@ -1,6 +1,7 @@
 """The alerts on the status page: firing ones with their causes first, then pending ones."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -8,6 +9,7 @@ from alerts.model import DRILL
 from exporter.core import html_layout
 from exporter.core.humanize import duration
 
+_COMMAND = re.compile("`([^`]+)`")
 _SEVERITIES = ("page", "ticket", "info")
 _KINDS = {"page": "bad", "ticket": "warn"}
 
@@ -40,9 +42,23 @@ def section(alerts: Sequence[Mapping[str, Any]] | None, now: float) -> str:
 
 def _ranked(alerts: Sequence[Mapping[str, Any]], state: str) -> list[Mapping[str, Any]]:
     shown = [each for each in alerts if each["severity"] in _SEVERITIES and each["alert"] != DRILL]
-    firing = {(each["alert"], each["severity"]) for each in shown if each["state"] == "firing"}
-    found = [each for each in shown if each["state"] == state and not firing.intersection(_more_severe(each))]
-    return sorted(found, key=_rank)
+    listed = {(each["alert"], each["severity"]) for each in shown if each["state"] in {"firing", state}}
+    found = [each for each in shown if each["state"] == state and not listed.intersection(_more_severe(each))]
+    return list(map(_merged, _grouped(sorted(found, key=_rank))))
+
+
+def _grouped(alerts: Iterable[Mapping[str, Any]]) -> Iterable[list[Mapping[str, Any]]]:
+    """The alerts by rule and what mutes them: one rule may fire for several collectors."""
+    found: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
+    for alert in alerts:
+        found.setdefault((alert["alert"], alert["severity"], alert["muted"], alert["muted_by"]), []).append(alert)
+    return found.values()
+
+
+def _merged(alerts: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """One alert with all descriptions, since the first began."""
+    descriptions = dict.fromkeys(alert["description"] for alert in alerts)
+    return {**alerts[0], "description": "\n".join(descriptions)}
 
 
 def _more_severe(alert: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -59,7 +75,7 @@ def _alert(alert: Mapping[str, Any], now: float) -> str:
     notes += ["its signals are unknown now, so it keeps firing"] if alert["held"] else []
     return (
         f"{_severity(alert)} <strong>{escape(alert['summary'])}</strong> "
-        f'<span class="soft">{escape(", ".join(notes))}</span>{_muted(alert)}<br>{escape(alert["description"])} '
+        f'<span class="soft">{escape(", ".join(notes))}</span>{_muted(alert)}<br>{_description(alert)} '
         f"{_runbook(alert)}"
     )
 
@@ -73,11 +89,17 @@ def _pending_list(alerts: Sequence[Mapping[str, Any]], now: float) -> str:
 
 def _pending_alert(alert: Mapping[str, Any], now: float) -> str:
     since = duration(max(0, now - alert["since"]))
+    held = "; its signals are unknown now, so it stays pending" if alert["held"] else ""
     return (
         f"{_severity(alert)} {escape(alert['summary'])} "
-        f'<span class="soft">for {since}; fires after {duration(alert["hold_seconds"])}</span>{_muted(alert)}<br>'
-        f"{escape(alert['description'])} {_runbook(alert)}"
+        f'<span class="soft">for {since}; fires after {duration(alert["hold_seconds"])}{held}</span>{_muted(alert)}<br>'
+        f"{_description(alert)} {_runbook(alert)}"
     )
+
+
+def _description(alert: Mapping[str, Any]) -> str:
+    """With its commands, which are between backticks, as code; a line for each of several."""
+    return _COMMAND.sub(r"<code>\1</code>", escape(alert["description"])).replace("\n", "<br>")
 
 
 def _severity(alert: Mapping[str, Any]) -> str:

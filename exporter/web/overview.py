@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from exporter.core.humanize import count, duration, moment, percent
+from exporter.core import html_layout
+from exporter.core.humanize import count, coverage, duration, moment
 from exporter.metrics.catalogue import MIGRATION_CHECKS
 from exporter.web import alert_list
 
@@ -23,8 +24,12 @@ class PartStatus:
 
 
 def headline(status: Mapping[str, Any]) -> tuple[str, str]:
-    """The state in a few words, and its kind: what fires, and whether everything is sampled."""
-    firing, failing = alert_list.firing(status["alerts"]), _failing(status)
+    """The state in a few words, and its kind: what fires, and whether everything is sampled.
+
+    An alert of severity info is good news, such as a watch that has passed.
+    """
+    shown, failing = alert_list.firing(status["alerts"]), _failing(status)
+    firing = [alert for alert in shown if alert["severity"] != "info"]
     is_down = not status["up"] and _was_sampled(status)
     found = (
         f"{len(firing)} alert{'s' if len(firing) > 1 else ''} firing" if firing else "",
@@ -34,7 +39,7 @@ def headline(status: Mapping[str, Any]) -> tuple[str, str]:
         "alerts are not evaluated yet" if status["alerts"] is None else "",
     )
     if not any(found):
-        return "no alert is firing", "good"
+        return "no page or ticket is firing" if shown else "no alert is firing", "good"
     is_urgent = is_down or any(alert["severity"] == "page" for alert in firing)
     return ", ".join(filter(None, found)), "bad" if is_urgent else "warn" if firing or failing else "soft"
 
@@ -46,7 +51,7 @@ def cards(status: Mapping[str, Any]) -> str:
 
 
 def _card(part: PartStatus) -> str:
-    notes = "".join(f'<div class="soft">{escape(note).replace("/", "/<wbr>")}</div>' for note in part.notes)
+    notes = "".join(f'<div class="soft">{html_layout.breakable(note)}</div>' for note in part.notes)
     word = f'<div class="state {part.kind}">{escape(part.word)}</div>'
     return f'<div class="card"><dt>{escape(part.name)}</dt><dd>{word}{notes}</dd></div>'
 
@@ -119,7 +124,7 @@ def _watch(watch: Mapping[str, Any] | None, now: float) -> PartStatus:
     kind = VERDICT_KINDS.get(watch["verdict"] or "", "warn" if watch["reasons"] else "good")
     notes = [time_left(watch, now)]
     if watch["coverage"] is not None:
-        notes.append(f"coverage {percent(watch['coverage'])}")
+        notes.append(f"coverage {coverage(watch['coverage'])}")
     return PartStatus("Watch", word, kind, tuple(filter(None, notes)))
 
 

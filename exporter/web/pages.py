@@ -9,7 +9,7 @@ from html import escape
 from typing import Any
 
 from exporter.core import html_layout, svg_charts
-from exporter.core.humanize import count, duration, moment, percent
+from exporter.core.humanize import count, coverage, duration, moment, percent
 from exporter.metrics import catalogue, terms
 from exporter.web import TREND_SECONDS, alert_list, drill, overview
 
@@ -26,7 +26,7 @@ _STYLE = (
 .signals dd, .parts dd { margin: 0; overflow-wrap: anywhere }
 .signals .value { font-size: 1.6rem; line-height: 1.3; font-variant-numeric: tabular-nums }
 .signals .plot { width: 100%; height: 2.25rem }
-.parts .state { font-size: 1.15rem; white-space: normal } .parts .soft { font-size: .9rem }
+.parts .soft { font-size: .9rem } .parts .state { font-size: 1.15rem; white-space: normal }
 h3 { margin-top: 1rem }
 .verdict { display: flex; flex-wrap: wrap; gap: .25rem 1rem; align-items: baseline }
 .word { font-size: 1.4rem; font-weight: 700 }
@@ -104,7 +104,7 @@ def _watch(watch: Mapping[str, Any] | None, now: float) -> str:
     parts = [
         f'<span class="word {overview.VERDICT_KINDS.get(watch["verdict"] or "", "")}">{escape(word)}</span>',
         f"<span>{escape(overview.time_left(watch, now))}</span>",
-        f"<span>coverage {_shown(watch['coverage'], percent)}</span>",
+        f"<span>coverage {_shown(watch['coverage'], coverage)}</span>",
     ]
     reasons = "".join(f"<li>{escape(reason)}</li>" for reason in watch["reasons"])
     reasons = f"<ul>{reasons}</ul>" if reasons else f"<p>{escape(watch['summary'])}</p>"
@@ -116,7 +116,7 @@ def _checks(checks: Sequence[Mapping[str, Any]]) -> str:
     rows: list[tuple[str, ...]] = [
         (
             escape(check["title"]),
-            f'<span class="state {kinds.get(check["verdict"] or "", "soft")}">{escape(check["verdict"] or "-")}</span>',
+            f'<span class="state {kinds.get(check["verdict"] or "", "soft")}">{escape(check["word"])}</span>',
             escape(check["reason"]),
         )
         for check in checks
@@ -165,7 +165,8 @@ def _migration(migration: Mapping[str, Any] | None, now: float) -> str:
         f'<span class="state {kind}">{"broken" if broken else "intact"}</span>{age}: '
         f"{count(migration['ok'])} checks ok, {len(migration['broken'])} broken, {count(migration['unknown'])} unknown"
     )
-    hidden = "".join(f"<p>{_HIDDEN[part]} {_GRANT}</p>" for part in migration["unseen"])
+    hidden = "".join(f"<p>{_HIDDEN[part]}</p>" for part in migration["unseen"])
+    hidden += f"<p>{_GRANT}</p>" if hidden else ""
     return f'<div class="card">{summary}{f"<ul>{broken}</ul>" if broken else ""}{hidden}</div>'
 
 

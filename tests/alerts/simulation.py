@@ -298,9 +298,9 @@ class Exporter:
         window = itertools.takewhile(
             lambda job: job[0] > self._seen - SETTLING_WINDOW, reversed(self._outbox.processed)
         )
-        counted = {_job(created) for _, created in window}
+        counted = {created for _, created in window}
         self._conservation.record_processed(new, ())
-        self._conservation.find_uncounted(counted.__contains__)
+        self._conservation.find_uncounted(lambda job: float(job) in counted)
         self._conservation.found(())
         for each in self._conservation.readings():
             yield each.metric.name, tuple(zip(each.metric.labels, each.labels, strict=True)), each.value

@@ -7,6 +7,7 @@ interruption is compared with its for-duration.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -32,11 +33,16 @@ MONDAY = 1_763_942_400  # 2025-11-24 00:00 UTC, in Unix seconds
 SICK = MONDAY + (DAYS + 1) * int(DAY)
 # A signal and whether samples of it from before are asked for.
 _SIGNAL = re.compile(r"(?P<name>outbox:[a-z0-9_:]+)(?P<back>\[\w+\]| offset \w+)?")
+EXPRESSIONS = (*SIGNALS.values(), *(rule.expr for rule in RULES))
+READERS = Counter(match["name"] for expr in EXPRESSIONS for match in _SIGNAL.finditer(expr))
+MANY_READERS = 3  # of a window, which takes long to evaluate for each of them
 RECORDED = {
     match["name"]
-    for expr in (*SIGNALS.values(), *(rule.expr for rule in RULES))
+    for expr in EXPRESSIONS
     for match in _SIGNAL.finditer(expr)
-    if match["back"] or ":increase" in match["name"]
+    if match["back"]
+    or ":increase" in match["name"]
+    or ("[" in SIGNALS[match["name"]] and READERS[match["name"]] >= MANY_READERS)
 }
 MOST_POINTS = 2_500  # in one question, so that none takes long
 

@@ -6,6 +6,7 @@ import pytest
 
 from alerts.watch.clock import WatchTime
 from alerts.watch.model.change import Change, ChangeKind
+from alerts.watch.model.result import Standing
 from alerts.watch.model.watch import WatchState
 from alerts.watch.runtime.recorder import WatchView
 from alerts.watch.runtime.watch_manager import WatchFactory
@@ -29,7 +30,7 @@ from tests.alerts.watch.report import samples
 
 REPORT = samples.report()
 WATCH = replace(REPORT.watch, state=WatchState.RUNNING, decided_at=None)
-RUNNING = WatchView(WatchState.RUNNING, WATCH, replace(REPORT.judgement, verdict=None, final=False))
+RUNNING = WatchView(WatchState.RUNNING, WATCH, Standing.of(replace(REPORT.judgement, verdict=None, final=False)))
 WAITING = WatchView(WatchState.WAITING, waiting_for="outbox-exporter watch start")
 
 
@@ -61,7 +62,7 @@ def test_before_the_first_watch_there_are_no_times():
 def test_a_running_watch_shows_its_planned_end():
     """And once it is decided, when that was."""
     assert values(RUNNING)[catalogue.WATCH_END.name,] == WATCH.ends_at
-    decided = replace(RUNNING, state=WatchState.FAILED, watch=REPORT.watch, judgement=REPORT.judgement)
+    decided = replace(RUNNING, state=WatchState.FAILED, watch=REPORT.watch, standing=Standing.of(REPORT.judgement))
     assert values(decided)[catalogue.WATCH_END.name,] == REPORT.watch.decided_at
     assert values(decided)[catalogue.WATCH_COVERAGE.name,] == REPORT.judgement.ratio
     status = watch_status(decided)

@@ -13,6 +13,7 @@ DAY = 86_400
     ("seconds", "text"),
     [
         (0, "0 ms"),
+        (0.0003, "< 1 ms"),
         (0.0123, "12 ms"),
         (0.9994, "999 ms"),
         (0.9996, "1.0 s"),
@@ -36,6 +37,14 @@ def test_percent(ratio, text):
 
 
 @pytest.mark.parametrize(
+    ("ratio", "text"), [(1, "100 %"), (1.2, "100 %"), (0.99999, "99.9 %"), (0.5, "50.0 %"), (0, "0.0 %")]
+)
+def test_coverage_is_complete_only_without_gaps(ratio, text):
+    """It is not rounded up to 100 %."""
+    assert humanize.coverage(ratio) == text
+
+
+@pytest.mark.parametrize(
     ("value", "unit", "text"),
     [
         (0, "seconds", "0 s"),
@@ -48,6 +57,9 @@ def test_percent(ratio, text):
         (0.1234, "ratio", "12.3 %"),
         (1200, "jobs", "1,200"),
         (2.5, "jobs", "2.5"),
+        (0, "boolean", "no"),
+        (1, "boolean", "yes"),
+        (0.5, "boolean", "0.5"),
         (math.inf, "seconds", "∞"),
     ],
 )

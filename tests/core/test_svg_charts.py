@@ -2,6 +2,7 @@
 
 import math
 import re
+from itertools import pairwise
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -158,9 +159,24 @@ def test_the_ticks_of_an_axis_are_round_and_of_one_unit(unit, highest, labels):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "first"), [(300, "08:27:00"), (DAY, "12:00"), (3 * DAY, "11-23"), (40 * DAY, "11-27")]
+    ("seconds", "first"), [(300, "08:28:00"), (DAY, "12:00"), (3 * DAY, "11-23"), (40 * DAY, "11-27")]
 )
 def test_the_axis_of_time_shows_dates_beyond_two_days(seconds, first):
     """And seconds below ten minutes."""
+    assert times(seconds)[0][0] == first
+
+
+@pytest.mark.parametrize("seconds", [60, 200, 240, 300, 310, 490, 500, 599, 600, 3600, DAY, 3 * DAY])
+def test_the_times_of_an_axis_have_room(seconds):
+    """On a phone a digit is 10 units wide, and a space is between two labels."""
+    labels = times(seconds)
+    assert len(labels) > 1
+    assert all(right - left > 10 * len(text) for (text, left), (_, right) in pairwise(labels))
+    assert all(place + 4.4 * len(text) <= 480 for text, place in labels)
+
+
+def times(seconds: float) -> list[tuple[str, float]]:
+    """The times below a chart of so many seconds, and their places."""
     svg = svg_charts.chart(Chart("Signal", "jobs", START, START + seconds, (ChartLine("line", a_day()),)))
-    assert next(each.text for each in drawn(svg).iter("text") if each.get("text-anchor") == "middle") == first
+    middle = (each for each in drawn(svg).iter("text") if each.get("text-anchor") == "middle")
+    return [(each.text or "", float(each.get("x", "nan"))) for each in middle]

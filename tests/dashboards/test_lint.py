@@ -13,7 +13,7 @@ from tests.dashboards.reading import ALL, FILES, filled, load_dashboard, panels,
 # The kinds that Grafana 10 to 13 all have, and none of Angular's.
 KINDS = {"stat", "timeseries", "state-timeline", "heatmap", "bargauge", "table", "text"}
 # Those of Grafana's units that we use.
-UNITS = {"short", "s", "suffix:s", "suffix:min", "percentunit", "bytes", "dateTimeAsIso"}
+UNITS = {"short", "locale", "s", "suffix:s", "suffix:min", "percentunit", "bytes", "dateTimeAsIso"}
 COUNTING = {"rate", "increase", "resets"}
 OF_PANELS = [query for query in ALL if query.panel]
 PARTS = ("_total", "_bucket", "_count", "_sum")

@@ -95,7 +95,7 @@ TROUBLES = [
     Outcome("migration-watch.json", "Samples: received, failed, missing", "{{collector}}", "database-lock", fell_to(0)),
     Outcome("migration-watch.json", "Share of each threshold at worst", "Head blocked", "poison-rows", most(1)),
     Outcome("migration-watch.json", "Alerts over time, by Prometheus", "", "poison-rows", most(2)),
-    Outcome("exporter-health.json", "Failing", "", "database-lock", most(1)),
+    Outcome("exporter-health.json", "Failing collectors", "", "database-lock", most(1)),
     Outcome("exporter-health.json", "Collectors", "", "database-lock", fell_to(0)),
     Outcome("exporter-health.json", "Failures by reason", "", "database-lock", most(1)),
     Outcome("exporter-health.json", "Notifications per minute, by result", "", "poison-rows", most(1)),

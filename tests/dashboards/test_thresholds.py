@@ -17,7 +17,7 @@ COLOURS = {"page": "red", "ticket": "orange", "info": "blue"}
 UNITS = {"hours": 3600, "days": 86400, "suffix:min": 60}
 # No rule's threshold: a condition beside it, and shares and states that are bad from one on.
 DRAIN = {"Drain time"}
-BAD_FROM_ONE = {"Broken", "Failing", "Share of each threshold now", "Share of each threshold at worst"}
+BAD_FROM_ONE = {"Broken", "Failing collectors", "Share of each threshold now", "Share of each threshold at worst"}
 
 
 def limited() -> Iterator[dict[str, Any]]:

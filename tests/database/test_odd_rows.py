@@ -183,20 +183,26 @@ def ordinary(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[Datab
         yield database
 
 
+def execute(database: Database, *statements: str) -> None:
+    """All of them in one session and transaction: most of their time is that of a new session."""
+    database.execute("; ".join(statements))
+
+
 @contextmanager
 def among_others(database: Database, case: Case) -> Iterator[None]:
     """The odd row, in a table that admits it."""
+    null = ["ALTER TABLE {} ALTER {} {{}} NOT NULL".format(*case.nullable)] if case.nullable else []
     try:
-        if case.nullable:
-            database.execute("ALTER TABLE {} ALTER {} DROP NOT NULL".format(*case.nullable))
-        database.execute(case.statement)
+        execute(database, *(each.format("DROP") for each in null), case.statement)
         yield
     finally:
-        database.execute("DELETE FROM job_outbox WHERE queue_name = 'odd' OR queue_name IS NULL")
-        database.execute("DELETE FROM fsm_events WHERE event_type = 'ODD' OR event_type IS NULL")
-        database.execute("DELETE FROM idempotency_keys WHERE key LIKE 'odd %'")
-        if case.nullable:
-            database.execute("ALTER TABLE {} ALTER {} SET NOT NULL".format(*case.nullable))
+        execute(
+            database,
+            "DELETE FROM job_outbox WHERE queue_name = 'odd' OR queue_name IS NULL",
+            "DELETE FROM fsm_events WHERE event_type = 'ODD' OR event_type IS NULL",
+            "DELETE FROM idempotency_keys WHERE key LIKE 'odd %'",
+            *(each.format("SET") for each in null),
+        )
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
@@ -236,13 +242,10 @@ def test_counters_count_on_beside_an_odd_row(ordinary: Database, case: Case):
             )  # type: ignore[return-value]
 
         assert counted() == (0, 0, 0)
-        ordinary.execute(job("now() - interval '1 second'", "now()"))
-        ordinary.execute(event("now()"))
+        execute(ordinary, job("now() - interval '1 second'", "now()"), event("now()"))
         assert counted() == (1, 1, 1)
         assert counted() == (1, 1, 1)
-        ordinary.execute(job("'-infinity'", "now()"))
-        ordinary.execute(job("now()", "'infinity'"))
-        ordinary.execute(event("'infinity'"))
+        execute(ordinary, job("'-infinity'", "now()"), job("now()", "'infinity'"), event("'infinity'"))
         assert counted() == (2, 1, 1)
 
 

@@ -43,7 +43,7 @@ def programs(distributions: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     _run(sys.executable, "-m", "venv", "--without-pip", environment)
     wheel = distributions / f"{NAME}-py3-none-any.whl"
     python = environment / "bin" / "python"
-    _run(sys.executable, "-m", "pip", "--python", python, "install", "--quiet", f"{wheel}[demo]")
+    _run(sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-compile", f"{wheel}[demo]")
     return environment / "bin"
 
 

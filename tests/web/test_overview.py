@@ -32,6 +32,8 @@ def text(**changes: Any) -> str:
         ({"alerts": [alert()], "up": False}, ("1 alert firing, no sample of the database succeeds", "bad")),
         ({"collectors": [collector(success=False)] * 2}, ("2 collectors fail", "warn")),
         ({"alerts": [alert(severity="none"), alert(state="pending")]}, ("no alert is firing", "good")),
+        ({"alerts": [alert(severity="info")]}, ("no page or ticket is firing", "good")),
+        ({"alerts": [alert(severity="info"), alert(severity="ticket")]}, ("1 alert firing", "warn")),
     ],
 )
 def test_the_headline_is_never_green_above_a_firing_alert(changes, headline):

@@ -7,7 +7,7 @@ import pytest
 from exporter.web import pages
 from tests import webtools
 from tests.html_reader import PageReader
-from tests.webtools import alert, collector, watch
+from tests.webtools import alert, check, collector, watch
 
 HOSTILE = "<script>alert('x')</script>\"'><img src=x onerror=alert(1)>&amp;</style></title>"
 
@@ -51,7 +51,7 @@ def test_hostile_texts_are_escaped():
         "alerts": [alert(muted=True, muted_by=HOSTILE,
                          **dict.fromkeys(("alert", "summary", "description", "runbook_url"), HOSTILE))],
         "watch": watch(summary=HOSTILE, reasons=[HOSTILE], verdict=HOSTILE, headline=HOSTILE,
-                       checks=[{"title": HOSTILE, "verdict": HOSTILE, "reason": HOSTILE}]),
+                       checks=[check(title=HOSTILE, verdict=HOSTILE, word=HOSTILE, reason=HOSTILE)]),
         "migration": {"checked_at": None, "ok": 1, "unknown": 0, "broken": [HOSTILE], "unseen": []},
         "application": {"healthy": False, "endpoints": {HOSTILE: False}, "checks": {HOSTILE: False}},
         "notices": [{"name": HOSTILE, "text": HOSTILE}],
@@ -144,6 +144,20 @@ def test_parts_of_the_migration_that_the_role_cannot_see(hidden, message):
     assert message in text
     assert "outbox-exporter files show sql/grant_migration_access.sql | psql" in text
     assert "grant_migration_access" not in seen
+
+
+def test_a_check_without_a_verdict_says_why():
+    """In words, in place of the verdict."""
+    checks = [check(), check(title="Processing time", verdict=None, word="no baseline", reason="There was none.")]
+    seen = read(watch=watch(checks=checks))
+    assert "Processing timeno baselineThere was none." in seen.text
+
+
+def test_a_part_that_is_not_visible_is_granted_once():
+    """One command grants both."""
+    unseen = ["register", "cron"]
+    text = read(migration={"checked_at": 999_880.0, "ok": 40, "unknown": 3, "broken": [], "unseen": unseen}).text
+    assert text.count("grant_migration_access.sql") == 1
 
 
 def test_a_broken_migration_is_named():

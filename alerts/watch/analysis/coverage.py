@@ -9,6 +9,7 @@ ticks that are at most a quarter of an interval early or late: of two that are c
 from dataclasses import dataclass, field
 from enum import Enum
 
+from alerts.watch.model.check import Budget
 from alerts.watch.model.result import Coverage, Gap
 from alerts.watch.model.tick import Cause, Tick, TimeSpan
 
@@ -16,6 +17,8 @@ from alerts.watch.model.tick import Cause, Tick, TimeSpan
 MAX_INTERVALS = 1.5
 # Breaches listed in a result; durations include all of them.
 MAX_BREACHES = 100
+# Seconds. Sums of thousands of seconds are not exact.
+ROUNDING = 1e-6
 
 
 class TickStatus(Enum):
@@ -25,6 +28,11 @@ class TickStatus(Enum):
     GOOD = 2
     EXCUSED = 3  # during declared maintenance, good or bad
     UNKNOWN = 4
+
+
+def exceeds(seconds: float, limit: float) -> bool:
+    """Whether a duration exceeds its limit, but for rounding. Units: seconds."""
+    return seconds > limit + ROUNDING
 
 
 def is_covered(seconds: float, interval: float) -> bool:
@@ -99,6 +107,11 @@ class TickCounter:
         self.expected += seconds / tick.interval
         return TickInterval(tick.at, tick.elapsed, seconds, is_covered(seconds, tick.interval))
 
+    def unknown_tail(self, elapsed: float, interval: float) -> float:
+        """Time since the last tick, seconds, or 0 when it is short. Units: as of `Meter.totals`."""
+        rest = max(0.0, elapsed - self.elapsed)
+        return 0.0 if is_covered(rest, interval) else rest
+
 
 @dataclass(slots=True)
 class Meter:
@@ -140,17 +153,24 @@ class Meter:
         elif len(self.breaches) < MAX_BREACHES:
             self.breaches.append(TimeSpan(interval.at - seconds, interval.at, interval.elapsed - seconds, seconds))
 
+    def exceeds(self, budget: Budget) -> bool:
+        """Whether bad time exceeds a budget. It is certain: bad time never becomes less."""
+        return exceeds(self._bad.total, budget.total) or exceeds(self._bad.longest, budget.stretch)
+
+    def ratio(self, elapsed: float, tail: float) -> float:
+        """The known part of `elapsed` seconds, without excused ones. `tail`: unknown seconds since the last tick."""
+        counted = elapsed - self._excused.total
+        return max(0.0, 1 - (self._unknown.total + tail) / counted) if counted > 0 else 1.0
+
     def totals(self, counter: TickCounter, elapsed: float, interval: float) -> MeterTotals:
         """The durations at a moment not before the last tick. Time since then is unknown, unless it is short.
 
         Units: `elapsed` seconds of the watch at that moment, `interval` of evaluations, seconds.
         """
-        rest = max(0.0, elapsed - counter.elapsed)
-        tail = 0.0 if is_covered(rest, interval) else rest
+        tail = counter.unknown_tail(elapsed, interval)
         unknown, longest_unknown = self._unknown.with_more(tail)
         possible, longest_possible = self._possible.with_more(tail)
-        expected = round(counter.expected + rest / interval)
-        counted = elapsed - self._excused.total
+        expected = round(counter.expected + max(0.0, elapsed - counter.elapsed) / interval)
         return MeterTotals(
             elapsed=elapsed,
             bad=self._bad.total,
@@ -162,7 +182,7 @@ class Meter:
             coverage=Coverage(
                 expected=expected,
                 received=min(counter.ticks - self._missed, expected),
-                ratio=max(0.0, 1 - unknown / counted) if counted > 0 else 1.0,
+                ratio=self.ratio(elapsed, tail),
                 unseen=unknown,
                 longest_unseen=longest_unknown,
             ),

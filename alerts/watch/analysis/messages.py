@@ -10,7 +10,7 @@ from alerts.watch.model.check import Budget, Check, Evidence
 from alerts.watch.model.result import Change, CheckResult, Estimate, Gap
 from alerts.watch.model.tick import Cause
 from alerts.watch.model.watch import Verdict, Watch
-from exporter.core.humanize import count, duration, moment, percent
+from exporter.core.humanize import count, coverage, duration, moment, percent
 
 
 def passed(check: Check, totals: MeterTotals, estimate: Estimate | None = None, *, was_breached: bool) -> str:
@@ -126,17 +126,16 @@ def summary(watch: Watch, verdict: Verdict | None, results: Iterable[CheckResult
     results = tuple(results)
     decided = [result for result in results if result.verdict is not None and result.check.decides]
     if verdict is None:
-        left = duration(max(watch.duration - elapsed, 0.0))
-        return f"No check has failed so far: {standing(results)}, {left} left."
+        return f"No check has failed so far: {standing(results)}."
     if verdict is Verdict.PASS:
         passed = f"All {len(decided)} checks passed for {_long(watch.duration)}"
-        return f"{passed}; coverage {coverage_percent(ratio)}.{_configured(watch)}"
+        return f"{passed}; coverage {coverage(ratio)}.{_configured(watch)}"
     if verdict is Verdict.INCONCLUSIVE and watch.stopped:
         return f"The watch was stopped after {_long(elapsed)} of {_long(watch.duration)} ({watch.stopped})."
     worse = [result for result in decided if result.verdict is verdict]
     if not worse:
         return f"No check could be decided.{_configured(watch)}"
-    names = ", ".join(result.check.title.lower() for result in worse)
+    names = ", ".join(f'"{result.check.title}"' for result in worse)
     return (
         f"{len(worse)} of {len(decided)} checks {'failed' if verdict is Verdict.FAIL else 'are inconclusive'}: {names}."
     )
@@ -159,11 +158,6 @@ def standing(results: Iterable[CheckResult]) -> str:
         if number:
             parts.append(f"{number} {text}")
     return ", ".join(parts)
-
-
-def coverage_percent(ratio: float) -> str:
-    """Coverage as text. It is 100 % only when nothing is missing."""
-    return "100 %" if ratio >= 1 else percent(min(ratio, 0.9994))
 
 
 def gap(each: Gap) -> str:

@@ -26,6 +26,8 @@ INITIALISED = 'outbox_app_fsm_initializations_total{result="succeeded"}'
 _PERIOD = 3600.0
 # Those moments cause small differences: up to so many jobs, or such a share of all, are ignored.
 _MIN_JOBS, _MIN_SHARE = 10, 0.01
+# Their number is unknown.
+_REPEATED = "it may be repeated requests, which the idempotency cache answers without an event"
 # Counts are compared when their first samples, and their last, are at most this many intervals apart: a sample's
 # time-to-live.
 _MAX_APART = 3
@@ -125,7 +127,9 @@ class JobBalance:
         by = initialised - events
         if by > margin:
             away = self._between_runs
-            not_counted = f"the database's were not counted in {duration(away)} without an exporter" if away else ""
+            not_counted = (
+                f"the database's were not counted in {duration(away)} without an exporter" if away else _REPEATED
+            )
             yield Difference("the application counted more initialisations than the database recorded", by, not_counted)
         elif -by > margin:
             times = len(increases.restarts)

@@ -10,13 +10,23 @@ also needs outcomes that exclude the limit (`sequences.py`).
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from threading import Lock
 
 from alerts.watch.analysis import messages
 from alerts.watch.analysis.baseline import BaselineTracker
 from alerts.watch.analysis.check_status import status
-from alerts.watch.analysis.cleanup import CleanupTracker
+from alerts.watch.analysis.cleanup import CleanupOutcome, CleanupTracker
 from alerts.watch.analysis.counters import CounterIncreases
-from alerts.watch.analysis.coverage import Gaps, Meter, MeterTotals, TickCounter, TickInterval, TickStatus
+from alerts.watch.analysis.coverage import (
+    ROUNDING,
+    Gaps,
+    Meter,
+    MeterTotals,
+    TickCounter,
+    TickInterval,
+    TickStatus,
+    exceeds,
+)
 from alerts.watch.analysis.outcomes import OutcomeTracker, trackers
 from alerts.watch.analysis.reconciliation import JobBalance
 from alerts.watch.analysis.spans import SpanTracker
@@ -29,8 +39,6 @@ from exporter.core.clock_step import clock_step
 
 # The share of a watch that has to be known and not excused.
 MIN_KNOWN = 0.5
-# Seconds. Sums of thousands of seconds are not exact.
-_ROUNDING = 1e-6
 
 
 def evaluate_watch(watch: Watch, ticks: Iterable[Tick], at: float, elapsed: float, *, final: bool) -> Judgement:
@@ -53,7 +61,11 @@ class _TrackedCheck:
 
     def add(self, interval: TickInterval, tick: Tick, offset: float) -> None:
         self.meter.add(interval, self._status(tick, offset))
-        if not self.check.signal or (offset and any(condition.by_clock for condition in self.check.conditions)):
+        if (
+            not self.check.signal
+            or self.check.kind is CheckKind.EVIDENCE
+            or (offset and any(condition.by_clock for condition in self.check.conditions))
+        ):
             return
         value = tick.values.get(self.check.signal)
         if value is not None and (self.worst is None or self._is_worse(value, self.worst)):
@@ -72,19 +84,20 @@ class _TrackedCheck:
 
 @dataclass(frozen=True, slots=True)
 class _Measured:
-    """The measurements of one check at one moment. `was_breached`: at one tick at least."""
+    """The measurements of one check at one moment."""
 
     check: Check
+    meter: Meter
     totals: MeterTotals
     estimate: Estimate | None
-    was_breached: bool
 
 
 class WatchEvaluator:
-    """Evaluates a watch tick by tick. The judgement is available at any time."""
+    """Evaluates a watch tick by tick. The judgement is available at any time, in any thread."""
 
     def __init__(self, watch: Watch) -> None:
         self.watch = watch
+        self._lock = Lock()
         self._ticks = TickCounter(watch.started_at)
         self._outcomes = trackers(watch.checks, watch.duration)
         self._checks = [_TrackedCheck(check, self._outcomes.get(check.name)) for check in watch.checks]
@@ -108,6 +121,31 @@ class WatchEvaluator:
 
     def add(self, tick: Tick) -> None:
         """Add one tick, in the order of time."""
+        with self._lock:
+            self._add(tick)
+
+    def has_failed(self, at: float) -> bool:
+        """Whether the judgement at `at` (Unix seconds) is FAIL, before the end; for the thread that adds ticks.
+
+        It takes a fraction of the time of the judgement, which has the reasons, bounds and coverage of every check.
+        """
+        return any(self._fails(each, at) for each in self._checks if each.check.decides)
+
+    def coverage(self, elapsed: float) -> float:
+        """The coverage of the watch, 0 to 1: the lowest of the checks that count; `elapsed` as of `judgement`."""
+        tail = self._ticks.unknown_tail(elapsed, self.watch.interval)
+        ratios = [each.meter.ratio(elapsed, tail) for each in self._checks if each.check.counts_for_coverage]
+        return min(ratios, default=0.0)
+
+    def judgement(self, at: float, elapsed: float, *, final: bool, cause: Cause = Cause.EXPORTER_DOWN) -> Judgement:
+        """The judgement at a moment: `at` Unix seconds, `elapsed` seconds of the watch.
+
+        `final`: the watch is over. `cause` is that of a gap since the last tick.
+        """
+        with self._lock:
+            return self._judgement(at, elapsed, final=final, cause=cause)
+
+    def _add(self, tick: Tick) -> None:
         interval = self._ticks.add(tick)
         self._offset += tick.step
         offset = clock_step(self._offset)
@@ -130,17 +168,12 @@ class WatchEvaluator:
             self._steps.append(ClockStep(tick.at, tick.elapsed, tick.step))
         self._runs.add(tick.run)
 
-    def judgement(self, at: float, elapsed: float, *, final: bool, cause: Cause = Cause.EXPORTER_DOWN) -> Judgement:
-        """The judgement at a moment: `at` Unix seconds, `elapsed` seconds of the watch.
-
-        `final`: the watch is over. `cause` is that of a gap since the last tick.
-        """
+    def _judgement(self, at: float, elapsed: float, *, final: bool, cause: Cause) -> Judgement:
         elapsed = max(elapsed, self._ticks.elapsed)
         gaps = self._gaps.at(at, elapsed, self.watch.interval, cause)
         results = tuple(self._result(tracked, gaps, at, elapsed, final=final) for tracked in self._checks)
         verdict = self._verdict([each for each in results if each.check.decides], final=final)
-        ratios = [each.coverage.ratio for each in results if each.counts_for_coverage]
-        ratio = min(ratios, default=0.0)
+        ratio = self.coverage(elapsed)
         coverage = {key: self._totals(meter, elapsed).coverage for key, meter in self._coverage.items()}
         return Judgement(
             number=self.watch.number,
@@ -170,6 +203,15 @@ class WatchEvaluator:
             reconciliation=self._jobs.reconcile(self._increases),
         )
 
+    def _fails(self, tracked: _TrackedCheck, at: float) -> bool:
+        check = tracked.check
+        if check.not_applicable or check.kind is CheckKind.BASELINE:
+            return False
+        if check.kind is CheckKind.CLEANUP:
+            outcomes = self._cleanups[check.name].outcomes(at, final=False)
+            return outcomes is not None and CleanupOutcome.OVERDUE in outcomes.values()
+        return tracked.meter.exceeds(check.budget)
+
     def _verdict(self, results: Sequence[CheckResult], *, final: bool) -> Verdict | None:
         """The verdict by the results of the checks that decide."""
         verdicts = {result.verdict for result in results}
@@ -186,7 +228,7 @@ class WatchEvaluator:
     ) -> CheckResult:
         check, totals = tracked.check, self._totals(tracked.meter, elapsed)
         estimate = tracked.outcomes.estimate(final=final) if tracked.outcomes else None
-        measured = _Measured(check, totals, estimate, was_breached=bool(tracked.meter.breaches))
+        measured = _Measured(check, tracked.meter, totals, estimate)
         verdict, reason = next(self._verdicts(measured, gaps, at, final=final))
         return CheckResult(
             check=check,
@@ -210,11 +252,11 @@ class WatchEvaluator:
         check, totals, estimate = measured.check, measured.totals, measured.estimate
         budget = check.budget
         yield from self._verdicts_without_budget(check, at, final=final)
-        if exceeds(totals.bad, budget.total) or exceeds(totals.longest_bad, budget.stretch):
+        if measured.meter.exceeds(budget):
             yield Verdict.FAIL, messages.failed(check, totals, estimate)
         if exceeds(totals.possible, budget.total) or exceeds(totals.longest_possible, budget.stretch):
             yield Verdict.INCONCLUSIVE, messages.unknown(check, totals, _relevant(gaps, check))
-        if final and totals.known < MIN_KNOWN * self.watch.duration - _ROUNDING:
+        if final and totals.known < MIN_KNOWN * self.watch.duration - ROUNDING:
             yield Verdict.INCONCLUSIVE, messages.too_little_known(check, totals, self.watch)
         for each in check.evidence:
             found = self._increase(each.counter)
@@ -224,7 +266,7 @@ class WatchEvaluator:
                 yield Verdict.PASS, messages.traffic(check, each, found)
         if estimate and estimate.at_most >= estimate.limit:
             yield Verdict.INCONCLUSIVE if final else None, messages.not_excluded(check, estimate, final=final)
-        yield Verdict.PASS, messages.passed(check, totals, estimate, was_breached=measured.was_breached)
+        yield Verdict.PASS, messages.passed(check, totals, estimate, was_breached=bool(measured.meter.breaches))
 
     def _verdicts_without_budget(self, check: Check, at: float, *, final: bool) -> Iterator[tuple[Verdict | None, str]]:
         if check.not_applicable:
@@ -241,11 +283,6 @@ class WatchEvaluator:
 
     def _totals(self, meter: Meter, elapsed: float) -> MeterTotals:
         return meter.totals(self._ticks, elapsed, self.watch.interval)
-
-
-def exceeds(seconds: float, limit: float) -> bool:
-    """Whether a duration exceeds its limit, but for rounding. Units: seconds."""
-    return seconds > limit + _ROUNDING
 
 
 def _relevant(gaps: Sequence[Gap], check: Check) -> tuple[Gap, ...]:

@@ -167,6 +167,8 @@ def _problem(state: CollectorState, now: float) -> Iterator[CollectorProblem]:
         yield CollectorProblem(state.name, _cause(state), stale=stale)
     elif is_of_standby(state):
         yield CollectorProblem(state.name, Cause.STANDBY, stale=True)
+    elif now > state.outage_limit:  # others found it; this one has not run since
+        yield CollectorProblem(state.name, Cause.UNREACHABLE, stale=True)
     elif not fresh:
         yield CollectorProblem(state.name, Cause.TIMEOUT, stale=True)  # its run takes too long
 

@@ -7,7 +7,7 @@ from alerts.watch.analysis import messages
 from alerts.watch.model.change import Change
 from alerts.watch.model.result import CheckResult, Judgement
 from alerts.watch.model.watch import Verdict, Watch
-from exporter.core.humanize import duration, moment
+from exporter.core.humanize import coverage, duration, moment
 
 _WORDS = {None: "-", Verdict.PASS: "ok", Verdict.FAIL: "FAIL", Verdict.INCONCLUSIVE: "unknown"}
 _PATTERN = "%Y-%m-%d %H:%M:%S UTC"
@@ -23,7 +23,7 @@ def table(watch: Watch, judgement: Judgement, changes: Iterable[Change] = ()) ->
         "",
         f"began     {moment(watch.started_at, _PATTERN)} ({watch.begun_by})",
         f"{end:<9} {moment(at, _PATTERN)}",
-        f"coverage  {messages.coverage_percent(judgement.ratio)} of {duration(judgement.elapsed)}",
+        f"coverage  {coverage(judgement.ratio)} of {duration(judgement.elapsed)}",
         "",
         *(f"{_WORDS[result.verdict]:<8} {_reason(result)}" for result in judgement.results),
         *_sections(judgement),
@@ -39,7 +39,7 @@ def line(watch: Watch, judgement: Judgement) -> str:
     parts = [
         f"watch {watch.number}",
         f"{math.floor(done * 100)} % done, {left} left",
-        f"coverage {messages.coverage_percent(judgement.ratio)}",
+        f"coverage {coverage(judgement.ratio)}",
         messages.standing(judgement.results),
     ]
     return ", ".join(parts)

@@ -171,6 +171,11 @@ class Check:
         return not self.advisory and not self.left_out
 
     @property
+    def counts_for_coverage(self) -> bool:
+        """Whether its coverage is that of the watch: it reads signals, and decides."""
+        return bool(self.conditions) and self.decides and not self.not_applicable
+
+    @property
     def marks(self) -> tuple[str, ...]:
         """What the configuration made of it: own, advisory, left out."""
         applies = (self.own, self.advisory, self.left_out)

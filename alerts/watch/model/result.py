@@ -1,7 +1,9 @@
 """The results of a watch: coverage, gaps, checks, jobs, and the judgement of all of it. Units: durations in seconds."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Self
 
 from alerts.watch.model.check import Check, CheckKind
 from alerts.watch.model.tick import Cause, TimeSpan
@@ -101,7 +103,8 @@ class CheckResult:
 
     `verdict` is None where the check does not apply and, while a watch runs, until its evidence is there; PASS is
     provisional until the end. `breached` is breached time, `longest` the longest without a good tick or a gap within,
-    `excused` time during declared maintenance. `worst` is the worst value of `check.signal`, `worst_at` its time.
+    `excused` time during declared maintenance. `worst` is the worst value of `check.signal`, `worst_at` its time;
+    None where no value of it is a bad one.
     `breaches` are the first hundred; one that a single tick showed may last 0 seconds. `estimate` is that of the
     check's outcomes.
     """
@@ -125,16 +128,13 @@ class CheckResult:
         return self.breached > 0 or bool(self.breaches)
 
     @property
-    def counts_for_coverage(self) -> bool:
-        """Whether the check's coverage counts for that of the watch: it reads signals, and decides."""
-        return bool(self.check.conditions) and self.check.decides and not self.check.not_applicable
-
-    @property
     def word(self) -> str:
         """The verdict, or why there is none."""
         if self.verdict is not None:
             return self.verdict.value
-        return "no baseline" if self.check.baseline_limit is not None and self.check.baseline is None else "-"
+        if self.check.not_applicable:
+            return "not checked"
+        return "no baseline" if self.check.baseline_limit is not None and self.check.baseline is None else "undecided"
 
     @property
     def is_undecided(self) -> bool:
@@ -205,3 +205,24 @@ class Judgement:
     exporter_restarts: int = 0
     evidence: Mapping[str, float] = field(default_factory=dict)
     reconciliation: Reconciliation | None = None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a watch stands: its coverage, and the judgement, which is made when somebody asks for it.
+
+    The judgement of an open watch may be newer than the coverage, by the ticks that were added before it was made.
+    """
+
+    coverage: float
+    judge: Callable[[], Judgement]
+
+    @cached_property
+    def judgement(self) -> Judgement:
+        """The judgement, always the same one."""
+        return self.judge()
+
+    @classmethod
+    def of(cls, judgement: Judgement) -> Self:
+        """That of a judgement that was made before."""
+        return cls(judgement.ratio, lambda: judgement)

@@ -1,5 +1,6 @@
 """The contents of a report, and its charts."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -9,9 +10,13 @@ from alerts.watch.model.change import Change
 from alerts.watch.model.result import CheckResult, Judgement
 from alerts.watch.model.tick import Tick, TimeSpan
 from alerts.watch.model.watch import Watch
+from exporter.config.values import duration as seconds_of
 from exporter.core import svg_charts
+from exporter.core.humanize import duration
 from exporter.core.svg_charts import Chart, ChartLine, ChartThreshold, SpanKind
 from exporter.metrics import terms
+
+_WINDOW = re.compile(r":(?:increase)?(\d+[smhd])$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ def charts(report: WatchReport) -> Iterator[tuple[tuple[CheckResult, ...], Chart
 
 def _chart(report: WatchReport, signal: str, results: Sequence[CheckResult]) -> Chart:
     first = results[0].check
-    title = str(terms.BY_SIGNAL.get(signal, first.title))
+    title = f"{terms.BY_SIGNAL.get(signal, first.title)}{_window(signal)}"
     limits = {each.check.limit for each in results if each.check.limit is not None}
     return Chart(
         title=title,
@@ -72,6 +77,12 @@ def _chart(report: WatchReport, signal: str, results: Sequence[CheckResult]) -> 
         thresholds=tuple(ChartThreshold(limit, "limit") for limit in sorted(limits)),
         spans=tuple(_spans(report, results)),
     )
+
+
+def _window(signal: str) -> str:
+    """The time that a signal of this name covers, as in `outbox:fsm_failure_ratio:6h`: `in 6 h`."""
+    found = _WINDOW.search(signal)
+    return f" in {duration(seconds_of(found[1]))}" if found else ""
 
 
 def points(report: WatchReport, signal: str, results: Sequence[CheckResult]) -> list[tuple[float, float | None]]:

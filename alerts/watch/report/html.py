@@ -72,7 +72,10 @@ def _list(texts: Iterable[str]) -> str:
 
 
 def _facts(report: WatchReport) -> str:
-    cards = (f'<div class="card"><dt>{name}</dt><dd>{escape(text)}</dd></div>' for name, text in tables.facts(report))
+    cards = (
+        f'<div class="card"><dt>{name}</dt><dd>{html_layout.breakable(text)}</dd></div>'
+        for name, text in tables.facts(report)
+    )
     return f'<dl class="facts">{"".join(cards)}</dl>'
 
 
@@ -88,7 +91,7 @@ def _section(table: ReportTable) -> str:
 
 
 def _cell(text: str) -> str:
-    return f'<span class="state {_KINDS[text]}">{text}</span>' if text in _KINDS else escape(text)
+    return f'<span class="state {_KINDS[text]}">{text}</span>' if text in _KINDS else html_layout.breakable(text)
 
 
 # --- plots ---------------------------------------------------------------------------------------------------------
@@ -113,8 +116,5 @@ def _unit(chart: Chart) -> str:
 
 def _verdicts(results: Iterable[CheckResult]) -> str:
     """The checks of one signal, with their verdicts."""
-    items = "".join(
-        f"<li>{escape(each.check.title)}: {_cell(each.verdict.value if each.verdict else 'undecided')}</li>"
-        for each in results
-    )
+    items = "".join(f"<li>{escape(each.check.title)}: {_cell(each.word)}</li>" for each in results)
     return f"<ul>{items}</ul>"

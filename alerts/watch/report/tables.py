@@ -9,7 +9,7 @@ from alerts.watch.model.check import CheckKind
 from alerts.watch.model.result import CheckResult, Judgement, Reconciliation
 from alerts.watch.model.tick import TimeSpan
 from alerts.watch.report.document import WatchReport
-from exporter.core.humanize import count, duration, format_value, moment, percent
+from exporter.core.humanize import count, coverage, duration, format_value, moment, percent
 
 # In intervals: samples this close to the begin or end of the watch are not mentioned as late.
 _TOLERANCE = 3
@@ -52,7 +52,7 @@ def checks(report: WatchReport) -> ReportTable:
             each.reason,
             _value(each.worst, each),
             _value(each.check.limit, each),
-            "" if each.check.not_applicable else messages.coverage_percent(each.coverage.ratio),
+            "" if each.check.not_applicable else coverage(each.coverage.ratio),
         )
         for each in report.judgement.results
     )
@@ -247,7 +247,7 @@ def facts(report: WatchReport) -> tuple[tuple[str, str], ...]:
         ("Database", report.database),
         ("Period", f"{moment(watch.started_at)} to {moment(report.ended_at)}"),
         ("Duration", f"{duration(judgement.elapsed)} of {duration(judgement.duration)}"),
-        ("Coverage", f"{messages.coverage_percent(judgement.ratio)}, {ticks}"),
+        ("Coverage", f"{coverage(judgement.ratio)}, {ticks}"),
         ("Evidence", evidence or "none"),
         ("Decided", "" if watch.decided_at is None else moment(watch.decided_at)),
         ("Stopped early", watch.stopped),

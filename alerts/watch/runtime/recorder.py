@@ -15,7 +15,7 @@ from alerts.watch import clock
 from alerts.watch.checks.sources import is_of_standby
 from alerts.watch.clock import WatchTime
 from alerts.watch.model.change import Change
-from alerts.watch.model.result import Judgement
+from alerts.watch.model.result import Judgement, Standing
 from alerts.watch.model.watch import Watch, WatchState
 from alerts.watch.runtime.change_detector import Observation
 from alerts.watch.runtime.observation import TickBuilder
@@ -44,16 +44,21 @@ class WatchView:
     """The watch as pages, metrics and the API show it. Immutable.
 
     `state` is None while it is unknown, because the history cannot be read. `waiting_for` says what begins a watch,
-    `trouble` why nothing is written. `judgement` is None before the first watch, and for a watch that was lost.
+    `trouble` why nothing is written. `standing` is None before the first watch, and for a watch that was lost.
     `changes` are those that are kept, within a watch or not, in their order.
     """
 
     state: WatchState | None = None
     watch: Watch | None = None
-    judgement: Judgement | None = None
+    standing: Standing | None = None
     waiting_for: str = ""
     trouble: str = ""
     changes: tuple[Change, ...] = ()
+
+    @property
+    def judgement(self) -> Judgement | None:
+        """The judgement of the watch; that of an open one is made now, once for each view."""
+        return self.standing.judgement if self.standing else None
 
 
 class WatchRecorder:
@@ -211,12 +216,11 @@ class WatchRecorder:
         """Update the view after a commit."""
         before, watch = self._view.watch, manager.watch
         state = watch.state if watch else WatchState.WAITING
-        self._view = WatchView(
-            state, watch, manager.judgement, self._start.waiting_for, changes=manager.changes.changes
-        )
+        self._view = WatchView(state, watch, manager.standing, self._start.waiting_for, changes=manager.changes.changes)
         self._was_unwritable, self._last_manager = False, None
         if watch and (before is None or (before.number, before.state) != (watch.number, watch.state)):
-            summary = manager.judgement.summary if manager.judgement else ""
+            judgement = self._view.judgement
+            summary = judgement.summary if judgement else ""
             event(logger, logging.INFO, f"watch {watch.state}", number=watch.number, summary=summary)
             if self._warning and watch.state is WatchState.RUNNING:
                 event(logger, logging.WARNING, "watch cannot pass", number=watch.number, reason=self._warning)
@@ -228,8 +232,8 @@ class WatchRecorder:
         self._drop()
         if self._view.trouble != str(error):
             event(logger, logging.ERROR, "watch history unavailable", reason=str(error))
-        judgement = self._last_manager.estimate(now) if self._last_manager else self._view.judgement
-        self._view = replace(self._view, trouble=str(error), judgement=judgement)
+        standing = self._last_manager.estimate(now) if self._last_manager else self._view.standing
+        self._view = replace(self._view, trouble=str(error), standing=standing)
 
     def _replace_damaged(self, error: HistoryDamaged, now: WatchTime) -> None:
         """Rename the damaged history and begin a new one."""

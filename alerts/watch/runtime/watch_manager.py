@@ -20,7 +20,7 @@ from alerts.watch.checks.sources import collectors_of, layout_of, names_of
 from alerts.watch.clock import WatchTime
 from alerts.watch.model.check import CheckKind
 from alerts.watch.model.hour import HourSummary
-from alerts.watch.model.result import Judgement
+from alerts.watch.model.result import Judgement, Standing
 from alerts.watch.model.tick import Cause, Tick
 from alerts.watch.model.watch import STATES, Verdict, Watch, WatchState
 from alerts.watch.runtime.change_detector import Observation
@@ -127,7 +127,8 @@ class WatchManager:
         if was_unwritable:
             self._before = Cause.NOT_WRITTEN
         self._evaluator = self._replay() if self.is_open else None
-        self.judgement = history.get(Judgement, self.watch.number) if self.watch else None
+        judgement = history.get(Judgement, self.watch.number) if self.watch else None
+        self.standing = Standing.of(judgement) if judgement else None
 
     @property
     def is_open(self) -> bool:
@@ -194,10 +195,10 @@ class WatchManager:
         if self._evaluator is not None:
             watch = self._open_watch()
             self._evaluator.add(replace(tick, elapsed=max(0.0, tick.elapsed - watch.started)))
-            self.judgement = self._evaluator.judgement(now.at, self._elapsed_at(now), final=False)
-            if watch.state is WatchState.RUNNING and self.judgement.verdict is Verdict.FAIL:
+            self.standing = _standing(self._evaluator, now.at, self._elapsed_at(now))
+            if watch.state is WatchState.RUNNING and self._evaluator.has_failed(now.at):
                 self._save(replace(watch, state=WatchState.FAILED, decided_at=now.at))
-                self.history.put(watch.number, self.judgement)
+                self.history.put(watch.number, self.standing.judgement)
 
     def add_samples(self, take: Callable[[], SampleBlock | None], *, at_once: bool = False) -> None:
         """Record the samples since the last call when they are due, in a transaction, after `advance`."""
@@ -219,7 +220,7 @@ class WatchManager:
         self._save(watch)
         self._begun[begun_by] = watch.started
         self._evaluator = WatchEvaluator(watch)
-        self.judgement = self._evaluator.judgement(now.at, 0.0, final=False)
+        self.standing = _standing(self._evaluator, now.at, 0.0)
         return watch
 
     def last_begun(self, begun_by: str) -> float:
@@ -238,12 +239,12 @@ class WatchManager:
         mark = self.history.get(TimelineMark, number)
         return mark.t if mark else None
 
-    def estimate(self, now: WatchTime) -> Judgement | None:
-        """The judgement if nothing more can be written. It does not use the history."""
+    def estimate(self, now: WatchTime) -> Standing | None:
+        """The standing if nothing more can be written. It does not use the history."""
         if self._evaluator is None:
-            return self.judgement
+            return self.standing
         elapsed = min(self._elapsed_at(now), self._open_watch().duration)
-        return self._evaluator.judgement(now.at, elapsed, final=False, cause=Cause.NOT_WRITTEN)
+        return _standing(self._evaluator, now.at, elapsed, Cause.NOT_WRITTEN)
 
     def record_lost(self, watch: Watch | None, now: WatchTime) -> None:
         """Record that a watch was lost with a damaged history. `watch` is None when it could not be read."""
@@ -280,12 +281,13 @@ class WatchManager:
         if watch.state is WatchState.RUNNING and elapsed < watch.duration and not watch.stopped:
             watch = replace(watch, stopped="a new watch was begun")
         evaluator.watch = watch
-        self.judgement = evaluator.judgement(min(watch.ends_at, now.at), elapsed, final=True, cause=self._before)
+        judgement = evaluator.judgement(min(watch.ends_at, now.at), elapsed, final=True, cause=self._before)
+        self.standing = Standing.of(judgement)
         if watch.state is WatchState.RUNNING:
-            verdict = self.judgement.verdict or Verdict.INCONCLUSIVE
+            verdict = judgement.verdict or Verdict.INCONCLUSIVE
             watch = replace(watch, state=STATES[verdict], decided_at=now.at)
         self._save(replace(watch, closed_at=now.at, closed=watch.started + elapsed))
-        self.history.put(watch.number, self.judgement)
+        self.history.put(watch.number, judgement)
         self._evaluator = None
 
     def _list_series(self, block: SampleBlock) -> None:
@@ -400,3 +402,8 @@ class WatchManager:
         if self._evaluator is not None:
             self._evaluator.watch = watch
         self.history.put(watch.number, watch)
+
+
+def _standing(evaluator: WatchEvaluator, at: float, elapsed: float, cause: Cause = Cause.EXPORTER_DOWN) -> Standing:
+    """That of an open watch; the arguments are those of `WatchEvaluator.judgement`."""
+    return Standing(evaluator.coverage(elapsed), lambda: evaluator.judgement(at, elapsed, final=False, cause=cause))

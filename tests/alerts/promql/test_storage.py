@@ -1,5 +1,6 @@
 """The storage: retention, staleness, selection."""
 
+import math
 import random
 from array import array
 from itertools import pairwise
@@ -191,3 +192,31 @@ def test_restores() -> None:
     assert evaluated("increase(x[1m]) or y", series_storage, 15) == evaluated("increase(x[1m])", source, 15)
     series_storage.restore(Series("x", (("empty", ""),)))
     assert len(list(series_storage.series())) == 1
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_breaks_are_those_of_the_samples_that_are_kept(seed: int) -> None:
+    """Of every window, after each of: new samples, thinning, truncation, a clock step, a restart."""
+    rng = random.Random(seed)
+    kept = Storage.for_expressions([parse("increase(x[9h])")])
+    value, at = 0.0, 0.0
+    for step in range(400):
+        at += rng.choice((15.0, 15.0, 300.0))
+        value = rng.choice((0.0, value, value + 1, value + 2, math.nan, math.inf))
+        kept.append(at, [("x", (), value)])
+        if rng.random() < 0.1:
+            kept.truncate()
+        if rng.random() < 0.02:
+            by = rng.choice((-40.0, 1000.0))
+            kept.shift(by)
+            at += by
+        if step == 300:
+            before, kept = kept, Storage.for_expressions([parse("increase(x[9h])")])
+            for each in before.series():
+                kept.restore(Series("x", (), times=each.times, values=each.values))
+        (series,) = kept.series()
+        values = series.values
+        first = rng.randrange(len(values))
+        last = rng.randrange(first, len(values)) + 1
+        expected = [index for index in range(first + 1, last) if not values[index] >= values[index - 1]]
+        assert series.breaks(first, last) == expected

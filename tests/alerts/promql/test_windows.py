@@ -50,9 +50,9 @@ def test_functions_give_the_results_of_one_window(shape, function):
         scalars = [[parameters[function]] * len(at)] if function in parameters else []
         found = over_windows(function, RunningTotals(of), windows, windows.bounds(of.times), scalars)
         for number, end in enumerate(windows.ends):
-            times, values = of.between(end - length, end)
-            points = Points(times, values, end - length, end, at[number])
-            expected = RANGES[function](points, *(each[number] for each in scalars)) if times else None
+            first, last = of.between(end - length, end)
+            points = Points(of, first, last, end - length, end, at[number])
+            expected = RANGES[function](points, *(each[number] for each in scalars)) if first < last else None
             mine = found[number]
             assert (mine is None) is (expected is None)
             assert mine is None or expected is None or close(mine, expected)

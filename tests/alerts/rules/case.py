@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -16,6 +16,8 @@ _METRIC = re.compile(r"[a-z_][a-z0-9_:]*")
 _RANGE = re.compile(r"\[([0-9smhd]+)")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LOOKBACK: Final = 300
+# Their results do not have the labels of the series, so that one case would change those of another.
+_WITHOUT_LABELS = re.compile(r"\b(absent|absent_over_time|scalar|vector)\(")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,28 @@ class Case:
     targets: Mapping[str, SeriesByName]
     texts: bool = True
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Cases of one alert that one test of promtool or vmalert-tool evaluates side by side, which takes much less time.
+
+    `states`: those whose timelines are compared; `texts`: those whose annotations are, which first fire at one time.
+    """
+
+    name: str
+    states: Sequence[Case]
+    texts: Sequence[Case]
+
+    @property
+    def cases(self) -> Sequence[Case]:
+        """Each of them once."""
+        return self.states or self.texts
+
+    @property
+    def length(self) -> float:
+        """Seconds."""
+        return max((case.scenario.length if self.states else case.scenario.fires_at or 0.0) for case in self.cases)
 
 
 def scenario_series(scenario: Scenario) -> SeriesByName:
@@ -54,6 +78,42 @@ def by_alert(cases: Iterable[Case]) -> dict[str, list[Case]]:
     for case in cases:
         found.setdefault(case.scenario.alert, []).append(case)
     return found
+
+
+def together(rules: Mapping[str, Any], cases: Iterable[Case]) -> Iterator[Together]:
+    """The cases of one alert: all timelines, then the texts of those that first fire at one time.
+
+    A program compares all alerts of a name that fire at a time, and before that time none of these does. The cases are
+    told apart by their name as a label. One by one where results do not have the labels of the series.
+    """
+    if any(_WITHOUT_LABELS.search(rule["expr"]) for group in rules["groups"] for rule in group["rules"]):
+        yield from (Together(case.name, [case], [case] if _has_texts(case) else []) for case in cases)
+        return
+    apart = [_told_apart(case) for case in cases]
+    alert = apart[0].scenario.alert
+    yield Together(alert, apart, [])
+    by_time: dict[float | None, list[Case]] = {}
+    for case in filter(_has_texts, apart):
+        by_time.setdefault(case.scenario.fires_at, []).append(case)
+    yield from (Together(f"{alert}:texts-at-{time}", [], same) for time, same in by_time.items())
+
+
+def _has_texts(case: Case) -> bool:
+    return case.texts and case.scenario.fires_at is not None
+
+
+def _told_apart(case: Case) -> Case:
+    own = {"case": case.name}
+    return replace(
+        case,
+        scenario=replace(case.scenario, labels={**case.scenario.labels, **own}),
+        labels={instance: {**case.labels.get(instance, {}), **own} for instance in case.targets},
+    )
+
+
+def selector_of(case: Case) -> str:
+    """A matcher of the series of the case, and of those without its label; failures show it."""
+    return f'case=~"|{case.name}"'
 
 
 def only_rules_of(rules: Mapping[str, Any], alert: str) -> dict[str, Any]:
@@ -90,36 +150,44 @@ def memory(rules: Mapping[str, Any]) -> float:
     return max(ranges, default=0) + _LOOKBACK + max(kept)
 
 
-def input_series(rules: Mapping[str, Any], case: Case, length: float) -> list[dict[str, str]]:
-    """The rule files in the input of promtool and vmalert-tool."""
+def input_series(rules: Mapping[str, Any], tested: Together, late: float = 0) -> list[dict[str, str]]:
+    """The series of the rule files in the input of promtool and vmalert-tool, each as long as it is asked for."""
     needed = _metrics(rule["expr"] for group in rules["groups"] for rule in group["rules"])
     return [
         {
             "series": labelled(name, instance=instance, **{"job": "outbox-exporter", **case.labels.get(instance, {})}),
-            "values": notation(series, length),
+            "values": notation(series, min(case.scenario.length, tested.length) + late),
         }
+        for case in tested.cases
         for instance, series_by_name in case.targets.items()
         for name, series in series_by_name.items()
         if name.partition("{")[0] in needed
     ]
 
 
-def alert_tests(rules: Mapping[str, Any], scenario: Scenario, late: float = 0) -> Iterator[dict[str, Any]]:
-    """At the first firing, or so many seconds after: all labels, all annotations."""
-    at = scenario.fires_at
-    if at is not None:
-        firing = [each.split()[0] for each in scenario.timeline[at].split(", ") if "firing" in each]
-        yield {
-            "eval_time": f"{at + late:.0f}s",
-            "alertname": scenario.alert,
-            "exp_alerts": [
-                {
-                    "exp_labels": {**scenario.labels, "severity": severity},
-                    "exp_annotations": _annotations(_rule(rules, scenario.alert, severity), scenario, severity),
-                }
-                for severity in firing
-            ],
+def alert_tests(rules: Mapping[str, Any], cases: Sequence[Case], late: float = 0) -> list[dict[str, Any]]:
+    """At the time at which all of them first fire, or so many seconds after: all labels, all annotations."""
+    if not cases:
+        return []
+    first = cases[0].scenario
+    assert {case.scenario.fires_at for case in cases} == {first.fires_at}
+    return [
+        {
+            "eval_time": f"{(first.fires_at or 0) + late:.0f}s",
+            "alertname": first.alert,
+            "exp_alerts": [alert for case in cases for alert in _firing(rules, case.scenario)],
         }
+    ]
+
+
+def _firing(rules: Mapping[str, Any], scenario: Scenario) -> Iterator[dict[str, Any]]:
+    for state in scenario.timeline[scenario.fires_at or 0].split(", "):
+        severity, stands = state.split()
+        if stands == "firing":
+            yield {
+                "exp_labels": {**scenario.labels, "severity": severity},
+                "exp_annotations": _annotations(_rule(rules, scenario.alert, severity), scenario, severity),
+            }
 
 
 def failures_by_case(output: str, start: str, name: str) -> dict[str, str]:

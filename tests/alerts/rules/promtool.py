@@ -10,13 +10,23 @@ from typing import Any, Final
 
 import yaml
 
-from tests.alerts.rules.case import Case, alert_tests, by_alert, failures_by_case, input_series, only_rules_of
+from tests.alerts.rules.case import (
+    Case,
+    Together,
+    alert_tests,
+    by_alert,
+    failures_by_case,
+    input_series,
+    only_rules_of,
+    selector_of,
+    together,
+)
 from tests.alerts.rules.series import STEP, labelled
 
 # How it begins a failure, and where the name of the case is.
 _FAILURE: Final = (
     r"\n +(?=name: |expr: )",
-    r'^name: (\S+),|case!=\\"([^"\\]+)',
+    r'^name: (\S+),|case=~\\"\|([^"\\]+)',
 )
 
 
@@ -39,24 +49,24 @@ def _write(directory: Path, rules: Mapping[str, Any], cases: list[Case]) -> Path
         "rule_files": [file.name],
         "evaluation_interval": f"{STEP}s",
         "group_eval_order": [group["name"] for group in rules["groups"]],
-        "tests": [_test(rules, case) for case in cases],
+        "tests": [_test(rules, tested) for tested in together(rules, cases)],
     }
     tests.write_text(json.dumps(document))
     return tests
 
 
-def _test(rules: Mapping[str, Any], case: Case) -> dict[str, Any]:
+def _test(rules: Mapping[str, Any], tested: Together) -> dict[str, Any]:
     return {
-        "name": case.name,
+        "name": tested.name,
         "interval": f"{STEP}s",
-        "input_series": input_series(rules, case, case.scenario.length),
-        "alert_rule_test": list(alert_tests(rules, case.scenario)) if case.texts else [],
-        "promql_expr_test": list(_expr_tests(case)),
+        "input_series": input_series(rules, tested),
+        "alert_rule_test": alert_tests(rules, tested.texts),
+        "promql_expr_test": [test for case in tested.states for test in _expr_tests(case)],
     }
 
 
 def _expr_tests(case: Case) -> Iterator[dict[str, Any]]:
-    """The state of the alert: pending alerts are visible in ALERTS only. No series has a label `case`."""
+    """The state of the alert: pending alerts are visible in ALERTS only."""
     scenario = case.scenario
     for time, stands in scenario.timeline.items():
         labels = [
@@ -64,7 +74,7 @@ def _expr_tests(case: Case) -> Iterator[dict[str, Any]]:
             for severity, state in (each.split() for each in stands.split(", ") if each)
         ]
         yield {
-            "expr": f'ALERTS{{alertname="{scenario.alert}",case!="{case.name}"}}',
+            "expr": f'ALERTS{{alertname="{scenario.alert}",{selector_of(case)}}}',
             "eval_time": f"{time:.0f}s",
             "exp_samples": [{"labels": labelled("ALERTS", **each), "value": 1} for each in labels],
         }

@@ -85,6 +85,6 @@ def test_a_changed_rule_is_noticed(tmp_path, change, pages):
     severities = frozenset(severity for severity in Severity if (severity is Severity.PAGE) is pages)
     document, changed = mutated(change, severities)
     assert changed
-    cases = [case_of(scenario) for scenario in SCENARIOS if scenario.alert in changed]
+    cases = [replace(case_of(each), texts=False) for each in SCENARIOS if each.alert in changed]
     found = failures(require_program("promtool"), tmp_path, rule_file(load_policy(document=document)), cases)
     assert changed - {name.partition(":")[0] for name in found} == set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import yaml
@@ -25,21 +26,26 @@ def promtool(*arguments: str | Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def expect(directory: Path, series_by_name: SeriesByName, expr: str, *expected: str) -> None:
-    """A test that the expression has these samples, each 1, after an hour with two replicas."""
+def expect(directory: Path, worlds: Mapping[str, SeriesByName], expected: Mapping[str, Iterable[str]]) -> None:
+    """A test that each expression has these samples, each 1, after an hour of each world with two replicas.
+
+    Worlds are outboxes of one Prometheus, with their name as the label `outbox`.
+    """
     groups = [group["name"] for group in yaml.safe_load(SHIPPED.read_text())["groups"]]
     test = {
         "interval": f"{STEP}s",
         "input_series": [
             {
-                "series": labelled(name, job="outbox-exporter", instance=instance),
+                "series": labelled(name, job="outbox-exporter", instance=instance, outbox=world),
                 "values": notation(series, HOUR),
             }
+            for world, series_by_name in worlds.items()
             for name, series in series_by_name.items()
             for instance in ("a:9721", "b:9721")
         ],
         "promql_expr_test": [
-            {"expr": expr, "eval_time": "1h", "exp_samples": [{"labels": labels, "value": 1} for labels in expected]}
+            {"expr": expr, "eval_time": "1h", "exp_samples": [{"labels": each, "value": 1} for each in labels]}
+            for expr, labels in expected.items()
         ],
     }
     file = directory / "test.json"
@@ -51,37 +57,39 @@ def expect(directory: Path, series_by_name: SeriesByName, expr: str, *expected: 
 STALL_SIGNALS = {"outbox:unprocessed_arrivals:5m", "outbox:unprocessed_arrivals:30m"}
 # Absent until samples are thirty days old.
 MONTHLY_SIGNALS = {"outbox:slow_jobs:increase30d", "outbox:timed_jobs:increase30d", "outbox:latency_budget_left:30d"}
-EVER_FIRED = 'count by (alertname) (count_over_time(ALERTS{alertstate="firing"}[1h]))'
+EVER_FIRED = 'count by (alertname, outbox) (count_over_time(ALERTS{alertstate="firing"}[1h]))'
+
+WORLDS = {
+    "healthy": HEALTHY,
+    # Both replicas are gone for half a minute, and the application counts from zero again.
+    "restarted": restarted(reset(HEALTHY, 1800), 900, 930),
+    # From its first scrape on, counters beginning at zero.
+    "new": restarted(HEALTHY, 0, 15),
+}
 
 
-def test_a_healthy_outbox_fires_nothing(tmp_path):
-    """Nothing but the watchdog ever fires while all is well."""
-    expect(tmp_path, HEALTHY, EVER_FIRED, '{alertname="OutboxWatchdog"}')
+def test_nothing_fires_while_all_is_well(tmp_path):
+    """Nothing but the watchdog ever fires: in health, over restarts, with a new exporter.
 
-
-def test_restarts_fire_nothing(tmp_path):
-    """Neither when both replicas are gone for half a minute, nor when the application counts from zero again."""
-    series_by_name = restarted(reset(HEALTHY, 1800), 900, 930)
-    expect(tmp_path, series_by_name, EVER_FIRED, '{alertname="OutboxWatchdog"}')
-
-
-def test_a_new_exporter_fires_nothing(tmp_path):
-    """From its first scrape on, counters beginning at zero."""
-    series_by_name = restarted(HEALTHY, 0, 15)
-    expect(tmp_path, series_by_name, EVER_FIRED, '{alertname="OutboxWatchdog"}')
+    Signals are one series each, for two replicas as for one: nothing counts twice. Those of stalls and of a month are
+    absent.
+    """
+    signals = [
+        signal.record for signal in load_policy().signals if signal.record not in STALL_SIGNALS | MONTHLY_SIGNALS
+    ]
+    expect(
+        tmp_path,
+        WORLDS,
+        {
+            EVER_FIRED: ['{alertname="OutboxWatchdog"}'],
+            f'count({{__name__=~"{"|".join(signals)}",outbox="healthy"}}) == bool {len(signals)}': ["{}"],
+        },
+    )
 
 
 def test_no_series_at_all_fires(tmp_path):
     """Without any series only the alert about the exporter fires."""
-    expect(tmp_path, {}, EVER_FIRED, '{alertname="OutboxWatchdog"}', '{alertname="OutboxExporterDown"}')
-
-
-def test_every_signal_is_one_number(tmp_path):
-    """One series each, for two replicas as for one: nothing counts twice. Those of stalls and of a month are absent."""
-    signals = [
-        signal.record for signal in load_policy().signals if signal.record not in STALL_SIGNALS | MONTHLY_SIGNALS
-    ]
-    expect(tmp_path, HEALTHY, f'count({{__name__=~"{"|".join(signals)}"}}) == bool {len(signals)}', "{}")
+    expect(tmp_path, {}, {EVER_FIRED: ['{alertname="OutboxWatchdog"}', '{alertname="OutboxExporterDown"}']})
 
 
 def test_prometheus_accepts_the_rules():

@@ -16,7 +16,18 @@ from typing import Any, Final
 
 import yaml
 
-from tests.alerts.rules.case import Case, alert_tests, by_alert, failures_by_case, input_series, layers, only_rules_of
+from tests.alerts.rules.case import (
+    Case,
+    Together,
+    alert_tests,
+    by_alert,
+    failures_by_case,
+    input_series,
+    layers,
+    only_rules_of,
+    selector_of,
+    together,
+)
 from tests.alerts.rules.scenario import Scenario
 from tests.alerts.rules.series import STEP, labelled
 
@@ -25,7 +36,7 @@ GROUP = "outbox"  # vmalert adds it to every alert, as the label alertgroup
 # How it begins a failure, and where the name of the case is.
 _FAILURE: Final = (
     r"\n *(?=testGroupName: |expr: )",
-    r'testGroupName: ([^\s,]+)|case!=\\"([^"\\]+)',
+    r'testGroupName: ([^\s,]+)|case=~\\"\|([^"\\]+)',
 )
 
 
@@ -52,31 +63,31 @@ def _write(directory: Path, rules: Mapping[str, Any], cases: list[Case]) -> Path
     document = {
         "rule_files": [file.name],
         "evaluation_interval": f"{STEP}s",
-        "tests": [_test(rules, case) for case in cases],
+        "tests": [
+            _test(rules, tested) for tested in together(rules, cases) if tested.states or _has_steady_texts(rules)
+        ],
     }
     tests.write_text(json.dumps(document))
     return tests
 
 
-def _test(rules: Mapping[str, Any], case: Case) -> dict[str, Any]:
+def _has_steady_texts(rules: Mapping[str, Any]) -> bool:
+    """Whether the texts are those of Prometheus: they have no value that has grown meanwhile."""
+    return not any(growing in json.dumps(rules) for growing in ("humanizeDuration", "predict_linear"))
+
+
+def _test(rules: Mapping[str, Any], tested: Together) -> dict[str, Any]:
     late = layers(rules) * STEP
+    texts = alert_tests(rules, tested.texts, late) if _has_steady_texts(rules) else []
+    for alert in (alert for test in texts for alert in test["exp_alerts"]):
+        alert["exp_labels"]["alertgroup"] = GROUP
     return {
-        "name": case.name,
+        "name": tested.name,
         "interval": f"{STEP}s",
-        "input_series": input_series(rules, case, case.scenario.length + late),
-        "alert_rule_test": list(_alert_tests(rules, case, late)),
-        "metricsql_expr_test": list(_expr_tests(rules, case, late)),
+        "input_series": input_series(rules, tested, late),
+        "alert_rule_test": [{**test, "groupname": GROUP} for test in texts],
+        "metricsql_expr_test": [test for case in tested.states for test in _expr_tests(rules, case, late)],
     }
-
-
-def _alert_tests(rules: Mapping[str, Any], case: Case, late: float) -> Iterator[dict[str, Any]]:
-    """As for Prometheus, except for texts with values that have grown meanwhile."""
-    if not case.texts or any(growing in json.dumps(rules) for growing in ("humanizeDuration", "predict_linear")):
-        return
-    for test in alert_tests(rules, case.scenario, late):
-        for alert in test["exp_alerts"]:
-            alert["exp_labels"]["alertgroup"] = GROUP
-        yield {**test, "groupname": GROUP}
 
 
 def _expr_tests(rules: Mapping[str, Any], case: Case, late: int) -> Iterator[dict[str, Any]]:
@@ -93,10 +104,9 @@ def _expr_tests(rules: Mapping[str, Any], case: Case, late: int) -> Iterator[dic
 
 
 def _seen(case: Case, severity: str, state: str, late: int, *, always: bool) -> str:
-    """1 where the alert stood so at one evaluation since, or at all of them. No series has a label `case`."""
-    alerts = (
-        f'ALERTS{{alertname="{case.scenario.alert}",severity="{severity}",alertstate="{state}",case!="{case.name}"}}'
-    )
+    """1 where the alert stood so at one evaluation since, or at all of them."""
+    labels = f'alertname="{case.scenario.alert}",severity="{severity}",alertstate="{state}"'
+    alerts = f"ALERTS{{{labels},{selector_of(case)}}}"
     least = late // STEP + 1 if always else 1
     return f"(count_over_time({alerts}[{late + 1}s]) >= {least}) > bool 0"
 

@@ -47,7 +47,7 @@ def test_tables_join_their_queries():
         "Processed / hour",
         "Failure ratio",
         "Exhausted",
-        "Oldest exhausted is",
+        "Oldest exhausted",
         "Created / min",
     ]
 

@@ -94,6 +94,18 @@ def test_a_hidden_line_extends_a_logarithmic_axis(zero, kind):
     assert overridden["custom.lineWidth"] == 0
 
 
+def test_small_ticks_of_a_logarithmic_axis_have_no_zeros_behind():
+    """Grafana would write 0.0100 min. Its own units have their own texts."""
+
+    def texts(unit: str) -> dict[str, str]:
+        panel = made(panels.log_scale(panels.lines("A", "B.", ONE, unit=unit)))
+        options = [each["options"] for each in panel["fieldConfig"]["defaults"].get("mappings", ())]
+        return {value: found["text"] for each in options for value, found in each.items()}
+
+    assert texts("suffix:min") == {"0.001": "0.001 min", "0.01": "0.01 min", "0.1": "0.1 min"}
+    assert texts("short") == {}
+
+
 def test_colours_are_of_names():
     """So that failing is orange at any position in the list."""
     panel = made(panels.lines("A", "B.", ONE, colours={"it": "orange"}))

@@ -10,7 +10,7 @@ PANELS = ProcessPanels(policy())
 
 def test_resources_are_of_each_replica():
     """In their units."""
-    units = {"memory": "bytes", "cpu": "percentunit", "descriptors": "short", "scrapes": "s"}
+    units = {"memory": "bytes", "cpu": "percentunit", "descriptors": "locale", "scrapes": "s"}
     for name, unit in units.items():
         panel = getattr(PANELS, name)()
         assert legends(panel) == ["{{instance}}"]

@@ -6,13 +6,14 @@ import pytest
 
 from alerts.model import Policy, Signal
 from alerts.policy.load import load_policy
-from dashboards.builder.promql import PolicySignals, age, one, per_minute, pick, while_counted, worst
+from dashboards.builder.promql import PolicySignals, age, age_when_sampled, one, per_minute, pick, while_counted, worst
 from exporter.metrics.catalogue import (
     APP_FSM_INITIALIZATIONS,
     OLDEST_PENDING,
     PENDING_JOBS,
     PROCESSED_JOBS,
     PROCESSING_TIME,
+    QUEUE_OLDEST_PENDING,
 )
 from tests.dashboards.reading import filled, selectors
 
@@ -36,6 +37,15 @@ def test_replicas_are_taken_together():
     assert one("x") == "max without (instance, pod) (x)"
     assert one("x", "queue") == "max without (instance, pod, queue) (x)"
     assert age(OLDEST_PENDING) == f"time() - min without (instance, pod) ({pick(OLDEST_PENDING)})"
+
+
+def test_an_age_of_a_sample_does_not_grow_until_the_next_one():
+    """With the labels of its metric."""
+    assert age_when_sampled(QUEUE_OLDEST_PENDING) == (
+        "max without (instance, pod) ("
+        f'outbox_collector_last_success_timestamp_seconds{{{SELECTED},collector="backlog"}}'
+        f" - ignoring (collector, queue) group_right () outbox_queue_oldest_pending_timestamp_seconds{{{SELECTED}}})"
+    )
 
 
 def test_a_rate_follows_the_picture():

@@ -78,7 +78,8 @@ def test_the_firing_alerts_have_causes_first():
     ranked, muted = (target["expr"] for target in panel["targets"])
     assert ranked.startswith("label_replace(max by (alert) (")
     assert ranked.endswith(' - 10), "summary", "$1", "alert", "(.+)")')
-    assert muted.startswith("max by (alert, by) (outbox_alert_muted{")
+    assert muted.startswith("label_replace(max by (alert, by) (outbox_alert_muted{")
+    assert muted.endswith(', "by", "$1", "by", "Outbox(.+)")')
     assert panel["transformations"][-1] == {
         "id": "sortBy",
         "options": {"fields": {}, "sort": [{"field": "Severity", "desc": True}]},

@@ -10,7 +10,7 @@ import pytest
 
 from alerts.watch.analysis.verdict import evaluate_watch
 from alerts.watch.commands import progress
-from alerts.watch.model.check import CheckKind
+from alerts.watch.model.check import Check, CheckKind
 from alerts.watch.model.result import CheckResult, Judgement
 from alerts.watch.model.tick import Tick
 from alerts.watch.model.watch import Verdict, Watch
@@ -156,11 +156,17 @@ def test_reports_and_tables_agree(seed):
     for each in judgement.results:
         assert f"{WORDS[each.verdict]:<8} {each.reason}" in lines
         row = next(row for row in rows if row[0] == f"| {each.check.title}")
-        without = "no baseline" if each.check.kind is CheckKind.BASELINE else "-"
-        assert row[1:3] == [each.verdict.value if each.verdict else without, each.reason]
+        assert row[1:3] == [each.verdict.value if each.verdict else _without_verdict(each.check), each.reason]
     page = html(report)
     assert page.count('<span class="state good">PASS</span>') >= counts(judgement.results)[Verdict.PASS]
-    assert ("100 %, " in page) == (judgement.ratio >= 1)
+    assert ("100\u00a0%, " in page) == (judgement.ratio >= 1)
+
+
+def _without_verdict(check: Check) -> str:
+    """Why a check has no verdict; a baseline check of these watches has no baseline."""
+    if check.not_applicable:
+        return "not checked"
+    return "no baseline" if check.kind is CheckKind.BASELINE else "undecided"
 
 
 def test_without_an_application_its_values_are_not_required():

@@ -343,7 +343,7 @@ def test_the_application_restarting_is_noticed():
 
 
 def test_the_worst_value_is_listed_with_its_time():
-    """The first of equal ones; for a limit from below, the lowest."""
+    """The first of equal ones; for a limit from below, the lowest. No number of processed jobs is a bad one."""
     history = during(fixtures.ticks(), HOUR, HOUR + 60, showing(backlog_jobs=900, app_healthy=0.5))
     history = during(history, 2 * HOUR, 3 * HOUR, showing(backlog_jobs=950, app_healthy=0))
     history = during(history, 4 * HOUR, 4 * HOUR + 60, showing(backlog_jobs=10, app_healthy=1))
@@ -351,6 +351,10 @@ def test_the_worst_value_is_listed_with_its_time():
     backlog, health = result(judgement, "backlog"), result(judgement, "application_health")
     assert (backlog.worst, backlog.worst_at) == (950, fixtures.START + 2 * HOUR + 60)
     assert (health.worst, health.worst_at) == (0, fixtures.START + 2 * HOUR + 60)
+    assert (result(judgement, "traffic").check.signal, result(judgement, "traffic").worst) == (
+        "outbox:completions_per_second",
+        None,
+    )
 
 
 def test_reasons_are_the_most_severe_first():

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
-from alerts.watch.analysis.verdict import evaluate_watch
+from alerts.watch.analysis.verdict import WatchEvaluator, evaluate_watch
 from alerts.watch.checks.configured import configured_checks
 from alerts.watch.model.result import Judgement
 from alerts.watch.model.tick import Cause, Tick
@@ -175,3 +176,58 @@ def test_leaving_out_a_check_hides_no_failure_of_another(seed):
     assert {each.check.name: each.verdict for each in found.results if each.check.name not in gone} == kept
     assert configured(history, NAMES, left_out=True).verdict is Verdict.INCONCLUSIVE
     assert configured(history, NAMES, left_out=False).verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("seed", SEEDS[::5])
+def test_every_tick_knows_what_the_judgement_would_be(seed):
+    """Whether the watch has failed, and its coverage, without the reasons and bounds: at each tick, before the end.
+
+    With an application, and without one, where some checks do not apply.
+    """
+    history = a_history(random.Random(seed))
+    for watch in (fixtures.watch(DURATION), fixtures.watch(DURATION, application=False)):
+        evaluator, failed = WatchEvaluator(watch), set()
+        for tick in history:
+            evaluator.add(tick)
+            judgement = evaluator.judgement(tick.at, tick.elapsed, final=False)
+            assert evaluator.has_failed(tick.at) is (judgement.verdict is Verdict.FAIL)
+            counted = [each.coverage.ratio for each in judgement.results if each.check.counts_for_coverage]
+            assert evaluator.coverage(tick.elapsed) == judgement.ratio == min(counted)
+            failed.add(judgement.verdict)
+        later = evaluator.judgement(fixtures.START + DURATION, DURATION, final=False)
+        assert evaluator.coverage(DURATION) == later.ratio
+        assert failed <= {None, Verdict.FAIL}
+
+
+def test_an_overdue_clean_up_fails_at_its_tick():
+    """A day after its begin, which no short history reaches."""
+    evaluator, failed_at = WatchEvaluator(fixtures.watch()), None
+    for number in range(1, 24 * 60):
+        tick = fixtures.tick(number * INTERVAL)
+        old = {"outbox_idempotency_oldest_expired_timestamp_seconds": fixtures.START - 40 * HOUR}
+        evaluator.add(replace(tick, values={**tick.values, **old}))
+        if evaluator.has_failed(tick.at):
+            failed_at = tick.elapsed
+            break
+    assert failed_at is not None
+    judgement = evaluator.judgement(fixtures.START + failed_at, failed_at, final=False)
+    assert judgement.verdict is Verdict.FAIL
+    assert "CLEANUP" in {each.check.kind.name for each in judgement.results if each.verdict is Verdict.FAIL}
+
+
+def test_the_judgement_is_made_while_ticks_are_added():
+    """By another thread, as for the status page: each is one of a whole number of ticks."""
+    evaluator, history = WatchEvaluator(fixtures.watch(DURATION)), a_history(random.Random(1))
+    found: list[Judgement] = []
+
+    def ask() -> None:
+        while not found or found[-1].ticks < len(history):
+            found.append(evaluator.judgement(fixtures.START + DURATION, DURATION, final=False))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    for tick in history:
+        evaluator.add(tick)
+    asking.join(20)
+    assert not asking.is_alive()
+    assert found[-1] == evaluator.judgement(fixtures.START + DURATION, DURATION, final=False)

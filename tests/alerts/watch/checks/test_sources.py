@@ -101,6 +101,9 @@ def state(**more: object) -> CollectorState:
         ({"success": False, "problems": (CollectorFailure(Reason.INTERNAL, "x"),)}, [(Cause.INTERNAL, True)]),
         # It runs, and does not end.
         ({"expires": NOW - 1}, [(Cause.TIMEOUT, True)]),
+        # Other collectors have found that the database does not answer; this one is not due yet.
+        ({"outage_limit": NOW - 1}, [(Cause.UNREACHABLE, True)]),
+        ({"outage_limit": NOW + 1}, []),
         # A published value of the catalogue is reliable.
         (
             {"target": CollectorTarget.CATALOGUE, "success": False, "problems": (CollectorFailure(Reason.LOCK, "x"),)},
