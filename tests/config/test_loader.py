@@ -115,7 +115,7 @@ def test_every_key_of_the_file_arrives(write, tmp_path):
         "  exhausted_attempts: 3\n  label_limit: 7\n"
         "web:\n  listen: '[::]:9000'\n  config_file: web.yml\n  enable_reload: true\n  reload_on_change: true\n"
         "  external_url: http://x/y/\n"
-        "watch:\n  duration: 1h\n  start: manual\n  state_dir: kept\n  checks: {fallbacks: {advisory: true}}\n"
+        "watch:\n  duration: 1h\n  start: migration\n  state_dir: kept\n  checks: {fallbacks: {advisory: true}}\n"
         "alerting:\n  alertmanager_url: [http://a:9093/, http://b]\n  alertmanager_bearer_token: t\n"
         f"  pagerduty_routing_key: {KEY}\n  pagerduty_url: http://p\n  webhook_url: http://w\n"
         "  webhook_bearer_token: u\n  job: outbox\n  time_scale: 0.1\n  runbook_base_url: http://r/\n"
@@ -145,7 +145,7 @@ def test_every_key_of_the_file_arrives(write, tmp_path):
         SamplingSettings(Seconds(30), Ratio(0.5), 9, Seconds(3600), 5, 3, 7),
         WebSettings(Address("[::]:9000"), path.parent / "web.yml", True, True, Url("http://x/y")),
         WatchSettings(
-            Seconds(3600), "manual", path.parent / "kept", (WatchCheck("fallbacks", advisory=True),)
+            Seconds(3600), "migration", path.parent / "kept", (WatchCheck("fallbacks", advisory=True),)
         ),
         AlertingSettings(
             (Url("http://a:9093"), Url("http://b")), Secret("t"), Secret(KEY), Url("http://p"), Url("http://w"),
@@ -597,12 +597,3 @@ def test_the_limits_in_the_example_are_the_real_ones():
         name = path.split(".")[1]
         (block,) = [block for block in blocks if re.search(rf"^ +#?{name}:", block, re.MULTILINE)]
         assert stated in block, path
-
-
-def test_the_migration_starts_no_watch_of_another_outbox(write):
-    """Only the default tables have one; for these the key arrives from a file, too."""
-    assert load(write("watch: {start: migration}\n")).watch.start == "migration"
-    assert load(WATCH_START="migration", OUTBOX_PROFILE="default").watch.start == "migration"
-    assert problems(WATCH_START="migration", OUTBOX_PROFILE="river") == [
-        "OUTBOX_EXPORTER_WATCH_START: migration: only the default tables have this migration; expected manual"
-    ]
