@@ -154,6 +154,18 @@ def test_the_rule_files_are_accepted(shape, tmp_path):
     assert shown in vm_rule(metricsql)
 
 
+def test_texts_are_about_this_outbox():
+    """Its table, and what exhausted means here; the name of a table has no other meaning in a text."""
+    texts = {
+        (shape, rule.key.alert): rule.description
+        for shape in SHAPES
+        for rule in configured_policy(configuration(shape)).rules
+    }
+    assert "A lock on outbox_messages or a slow statement" in texts["status", "OutboxSamplesStale"]
+    assert not any("job_outbox" in text for text in texts.values())
+    assert "exhausted jobs, which are not attempted any more." in texts["deleted", "OutboxJobsExhausted"]
+
+
 def test_expressions_of_others():
     """A series, a signal or an expression, as checks and panels have them."""
     policy = configured_policy(configuration("deleted"))
