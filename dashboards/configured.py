@@ -16,10 +16,8 @@ from alerts.policy.load import load_policy
 from alerts.promql.parse import parse
 from alerts.promql.syntax_tree import Aggregation, BinaryOperation
 from dashboards.builder.promql import PolicySignals
+from dashboards.files import DASHBOARDS, OTHER_PANELS, OVERVIEW
 
-FILES: Final = ("outbox-overview.json", "migration-watch.json", "exporter-health.json")
-# Panels that the default tables have no values for, with the section of the overview that they belong to.
-OTHER_PANELS: Final = Path("parts", "other-panels.json")
 _HERE: Final = Path(__file__).parent
 _COLUMNS: Final = 24
 # Grafana's variables; any value does to read an expression.
@@ -56,9 +54,9 @@ class ConfiguredDashboard:
 def configured(policy: Policy) -> Iterator[ConfiguredDashboard]:
     """Every dashboard, for the outbox of this policy."""
     replaced = tuple(_replaced_signals(policy))
-    for name in FILES:
+    for name in DASHBOARDS:
         document = json.loads((_HERE / name).read_text("utf-8"))
-        if policy.unknown_metrics and name == FILES[0]:
+        if policy.unknown_metrics and name == OVERVIEW:
             document["panels"] = list(_with_other_panels(document["panels"]))
         yield _without_unknown(name, document, policy, replaced)
 

@@ -1,8 +1,8 @@
 """Writes every generated file from its source: `make generate`.
 
 The tables of metrics, profiles, rules, runbooks and checks in the documentation, Prometheus' rule files,
-Alertmanager's inhibition rules and Grafana's dashboards. With `--check` nothing is written: exit status 1 means that a
-file is stale, and the file is named.
+Alertmanager's inhibition rules, Grafana's dashboards and the scripts of the monitoring role. With `--check` nothing is
+written: exit status 1 means that a file is stale, and the file is named.
 """
 
 import sys
@@ -11,6 +11,8 @@ from pathlib import Path
 
 from alerts.policy.load import load_policy, runbook_file
 from dashboards.builder.build import HERE, RUNBOOKS, dashboards, printed
+from exporter.adoption import role_script
+from exporter.outbox.mapping import DEFAULT
 from tools import alerting, metrics, profiles, rules, watch
 
 ROOT = Path(__file__).parents[1]
@@ -26,7 +28,17 @@ def generated() -> dict[Path, str]:
         watch.PAGE: watch.with_checks(watch.PAGE.read_text("utf-8")),
         **{path: write(path.read_text("utf-8"), policy) for path, write in alerting.WRITTEN.items()},
         **rules.files(),
+        **role_scripts(),
         **{HERE / name: printed(dashboard) for name, dashboard in drawn.items()},
+    }
+
+
+def role_scripts() -> dict[Path, str]:
+    """The scripts of the monitoring role for the default tables."""
+    tables = role_script.granted_tables(DEFAULT)
+    return {
+        ROOT / "exporter" / "sql" / "setup" / f"{make.__name__}.sql": make("public", tables, is_default=True)
+        for make in (role_script.monitoring_role, role_script.remove_monitoring_role)
     }
 
 

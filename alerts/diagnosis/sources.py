@@ -25,6 +25,7 @@ from exporter.outbox.mapping import OutboxMapping
 
 # Pending and processed jobs that a statement reads: some pages of an index, and as many of the table.
 COUNT_LIMIT = 1000
+_HOUR = 3600.0
 # Of an integer in PostgreSQL.
 _MOST = 2**31 - 1
 # At most so much of a message, characters.
@@ -160,6 +161,14 @@ class Sources:
     def exhausted_attempts(self) -> int:
         """From so many attempts on a job is exhausted; the greatest number where the jobs themselves tell."""
         return _MOST if self.mapping.has_exhausted else self.config.sampling.exhausted_attempts
+
+    @property
+    def recent_attempts(self) -> float | None:
+        """Only attempts of so many seconds are read where exhausted jobs are kept apart; None: of the oldest jobs.
+
+        The oldest unprocessed jobs would be exhausted ones, which failed days ago.
+        """
+        return _HOUR if self.mapping.has_exhausted else None
 
     def reads(self, *jobs: str) -> tuple[Table, ...]:
         """The tables and columns behind jobs such as `pending_jobs` in a statement."""

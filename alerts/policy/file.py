@@ -78,7 +78,10 @@ class InhibitionSource:
 
 @dataclass(frozen=True, slots=True)
 class AlertEntry:
-    """An entry of `alerts`. `unit` is set when there is no signal, which has one."""
+    """An entry of `alerts`. `unit` is set when there is no signal, which has one.
+
+    `described_apart` is its description where exhausted jobs are not attempted any more; empty: the same.
+    """
 
     name: SourceText
     group: str
@@ -94,6 +97,7 @@ class AlertEntry:
     outlets: frozenset[Outlet]
     keep_firing_for: Seconds
     levels: tuple[SeverityEntry, ...]
+    described_apart: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +269,13 @@ def _entry(fields: _Fields) -> AlertEntry:
             outlets=fields.outlets(),
             keep_firing_for=fields.value("keep_firing_for", values.duration, Seconds(0), required=False),
             levels=levels,
+            described_apart=next((_described_apart(each) for each in fields.mapping("exhausted_apart")), ""),
         )
+
+
+def _described_apart(fields: _Fields) -> str:
+    with fields:
+        return fields.required_text("description").text
 
 
 def _level(severity: Severity, fields: _Fields) -> SeverityEntry:

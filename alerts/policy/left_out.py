@@ -13,6 +13,7 @@ from alerts.promql.syntax_tree import Expression, VectorSelector
 from exporter.config.settings import Config
 from exporter.metrics import availability
 from exporter.metrics.catalogue import COLLECTORS, OLDEST_PENDING, PENDING_JOBS, PROCESSING_TIME, STATES, CollectorName
+from exporter.outbox.mapping import DEFAULT
 
 NO_APPLICATION: Final = "no application is configured"
 _OF_STATES: Final = (PENDING_JOBS.name, OLDEST_PENDING.name)
@@ -60,7 +61,8 @@ def without_unknown(policy: Policy, plain: Policy, config: Config) -> Policy:
     rules = tuple(map(reduction.rule, policy.rules, plain.rules))
     left_out = tuple(each for each in (*signals, *rules) if isinstance(each, LeftOut))
     kept = tuple(each for each in rules if isinstance(each, Rule))
-    keys, collectors = {rule.key for rule in kept}, availability.collectors(config.outbox.mapping())
+    mapping = config.outbox.mapping()
+    keys, collectors = {rule.key for rule in kept}, availability.collectors(mapping)
     return replace(
         policy,
         signals=tuple(each for each in signals if isinstance(each, Signal)),
@@ -69,6 +71,7 @@ def without_unknown(policy: Policy, plain: Policy, config: Config) -> Policy:
                 rule,
                 muted_by=tuple(key for key in rule.muted_by if key in keys),
                 collectors=tuple(each for each in rule.collectors if each in collectors),
+                description=rule.description.replace(DEFAULT.table, mapping.table),
             )
             for rule in kept
         ),
@@ -76,7 +79,7 @@ def without_unknown(policy: Policy, plain: Policy, config: Config) -> Policy:
         left_out=left_out,
         unknown_metrics=reduction.series.metrics,
         unknown_states=reduction.series.states,
-        exhausted_apart=config.outbox.mapping().has_exhausted,
+        exhausted_apart=mapping.has_exhausted,
     )
 
 

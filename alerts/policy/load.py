@@ -68,7 +68,13 @@ def load_policy(  # noqa: PLR0913 - one parameter for each thing that a configur
     """
     document = document or _default_document()
     if exhausted_apart:
-        document = replace(document, recordings=tuple(map(_with_exhausted_apart, document.recordings)))
+        document = replace(
+            document,
+            recordings=tuple(map(_with_exhausted_apart, document.recordings)),
+            entries=tuple(
+                replace(entry, description=entry.described_apart or entry.description) for entry in document.entries
+            ),
+        )
     if document.objective:
         document = replace(document, objective=objective(document.objective))
     builder = _PolicyBuilder(document, tuple(overrides), time_scale, dialect)

@@ -19,7 +19,7 @@ from dashboards.builder.health import health
 from dashboards.builder.layout import GridLayout
 from dashboards.builder.overview import BACKLOG_SECTION, other_states, overview
 from dashboards.builder.watch import watch
-from dashboards.configured import OTHER_PANELS
+from dashboards.files import OTHER_PANELS
 
 HERE = Path(__file__).parents[1]
 # Grafana serves them from its directory public/runbooks, where compose.yaml mounts them.

@@ -1,6 +1,6 @@
 """`check-config`: checks everything that `serve` needs. Each check has a time limit and leaves nothing behind."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -22,9 +22,11 @@ from exporter.core.errors import (
 from exporter.core.exit_status import ExitStatus
 from exporter.core.humanize import duration
 from exporter.core.logs import hide
-from exporter.database import Session
+from exporter.database import Session, relations, statuses
+from exporter.metrics.availability import unknown_metrics, unknown_states
+from exporter.metrics.catalogue import PENDING_JOBS
 from exporter.migration.verify import access_checks
-from exporter.outbox.mapping import DEFAULT
+from exporter.outbox.mapping import DEFAULT, OutboxMapping
 from exporter.sampling.sampler import Sampler
 from exporter.web.config.reloader import load as load_web
 from exporter.web.server import AddressInUse, bind
@@ -108,7 +110,10 @@ def state_directory(settings: WatchSettings) -> ConfigFinding:
 
 
 def database(sampling: Sampler) -> tuple[ConfigFinding, ...]:
-    """Connect, prove that no row is hidden, and have the server plan every statement. Reads no row."""
+    """Connect, prove that no row is hidden, and have the server plan every statement.
+
+    Reads no row, but of a mapping with a status the values of that in the first rows.
+    """
     sampling.database.open()
     try:
         return tuple(_findings(sampling))
@@ -140,8 +145,35 @@ def _findings(sampling: Sampler) -> Iterator[ConfigFinding]:
             finding = ConfigFinding(name, error)
         yield finding
     yield from _tables(sampling)
-    if sampling.config.outbox.mapping() == DEFAULT:
+    if sampling.mapping == DEFAULT:
         yield from _migration(sampling)
+    else:
+        yield from _mapping(sampling)
+
+
+def _mapping(sampling: Sampler) -> Iterator[ConfigFinding]:
+    """Of a mapping: which metrics are absent and why, and which values of the status mean nothing, are notes."""
+    for reason, metrics in _absent(sampling.mapping).items():
+        yield ConfigFinding("mapping", note=f"{reason}: without {', '.join(metrics)}")
+    if not sampling.mapping.status:
+        return
+    try:
+        with sampling.database.sample(*relations.reads(sampling.mapping, "statuses")) as session:
+            rows = statuses.read(session)
+    except SampleError as error:
+        yield ConfigFinding("mapping", note=f"{error}; whether every status has a meaning is unknown")
+        return
+    yield from (ConfigFinding("mapping", note=each) for each in statuses.unlisted(sampling.mapping, rows))
+
+
+def _absent(mapping: OutboxMapping) -> Mapping[str, tuple[str, ...]]:
+    """The names of the metrics that are absent, by the reason."""
+    found: dict[str, tuple[str, ...]] = {}
+    for metric, reason in unknown_metrics(mapping).items():
+        found[reason] = (*found.get(reason, ()), metric.name)
+    for state, reason in unknown_states(mapping).items():
+        found[reason] = (*found.get(reason, ()), f'{PENDING_JOBS.name}{{state="{state}"}}')
+    return found
 
 
 def _tables(sampling: Sampler) -> Iterator[ConfigFinding]:

@@ -10,6 +10,8 @@ from exporter.config.keys import secrets, variable
 from exporter.config.settings import Config, Override, WatchCheck
 from exporter.config.watch_checks import CheckError
 from exporter.core import logs
+from exporter.core.errors import ConfigError
+from exporter.outbox.mapping import DEFAULT
 
 # The keys that options of the command line replace, by their dotted names: these are the names of the options' values.
 OPTIONS = ("web.listen", "web.config_file", "log.level", "log.format")
@@ -24,6 +26,8 @@ def load(options: argparse.Namespace, dsn_problem: Callable[[str], str | None] =
     single = {"alerting.objective_time": _objective_problem}
     checks = loader.ExternalChecks(dsn_problem, _override_problem, single, _check_errors)
     config = loader.load(path, _environ(options), checks)
+    if config.watch.start == "migration" and config.outbox.mapping() != DEFAULT:
+        raise ConfigError(("watch.start: migration: only the default tables have this migration; expected manual",))
     logs.configure(secrets(config), level=config.log.level, style=config.log.format)
     return config
 

@@ -183,6 +183,7 @@ def _add_exporter(commands: _CommandGroup) -> None:
         "check the configuration, and every query and privilege in the database",
     )
     check.add_argument("--offline", action="store_true", help="do not connect to the database")
+    _add_adopt(commands)
     diagnosis = commands.add(
         "diagnose", "diagnose:diagnose", "find the cause of an alert: follow the branches of its runbook, read-only"
     )
@@ -223,6 +224,21 @@ def _add_exporter(commands: _CommandGroup) -> None:
         help="propose thresholds with which at most so many pages a week would have been sent",
     )
     backtest.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+
+
+def _add_adopt(commands: _CommandGroup) -> None:
+    adopt = commands.add(
+        "adopt", "adopt:adopt", "recognise the outbox of another library or of your own, and print its configuration"
+    )
+    adopt.add_argument(
+        "--format",
+        choices=("yaml", "json", "role", "remove-role"),
+        default="yaml",
+        help="yaml: the configuration, with what was found in comments (default); json; role, remove-role: the SQL "
+        "scripts that make and remove the monitoring role for it",
+    )
+    adopt.add_argument("--profile", metavar="NAME", help="the library that is meant, if several are there")
+    adopt.add_argument("--table", metavar="NAME", help="the table that is meant, with its schema or without")
 
 
 def _add_files(commands: _CommandGroup) -> None:

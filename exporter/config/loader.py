@@ -28,7 +28,6 @@ from exporter.config.yaml_file import Node, Scalar, Sequence
 from exporter.core.problems import Place, Problems, nearest
 from exporter.core.secret_source import Check, SecretCommand, SecretFile
 from exporter.core.types import Secret
-from exporter.outbox.mapping import DEFAULT
 from exporter.outbox.resolve import MappingProblem
 
 # Variables that Kubernetes adds to every container for services whose names begin with `outbox-exporter`
@@ -251,15 +250,11 @@ def _items(given: GivenValue) -> tuple[Node, ...]:
 
 def _check_mapping(config: Config, reader: _Reader, problems: Problems) -> None:
     try:
-        mapping = config.outbox.mapping()
+        config.outbox.mapping()
     except MappingProblem as error:
         place = reader.place(f"outbox.{error.key}") or Place(f"outbox.{error.key}")
         if place not in problems:
             problems.add(place, str(error))
-        return
-    if mapping != DEFAULT and config.watch.start == "migration":
-        place = reader.place("watch.start") or Place("watch.start")
-        problems.add(place, "migration: only the default tables have this migration; expected manual")
 
 
 def _check_orders(config: Config, reader: _Reader, problems: Problems) -> None:

@@ -1,6 +1,6 @@
 """The default tables: jobs go through the RPC of the migration, an application serves its metrics endpoints."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import resources
 from typing import Final
@@ -25,7 +25,7 @@ class DefaultOutbox:
     mapping = DEFAULT
 
     def __init__(self) -> None:
-        self.faults = {name: fault.description for name, fault in FAULTS.items()}
+        self.faults: Mapping[str, str] = {name: fault.description for name, fault in FAULTS.items()}
 
     @contextmanager
     def running(self, port: int, fault: str | None) -> Iterator[Callable[[], Config]]:

@@ -1,12 +1,11 @@
 """The outbox of a profile: the library's own tables, API and worker."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
+from exporter.adoption import role_script
 from exporter.config.settings import Config
 from exporter.core.errors import ConfigError
-from exporter.database.relations import RELATIONS, reads
-from exporter.database.visibility import Table
 from exporter.demo.configuration import configuration
 from exporter.demo.outbox import ROLE
 from exporter.lab.libraries import known
@@ -20,7 +19,7 @@ class ProfileOutbox:
     Raises: ConfigError for a profile whose library the demo cannot run, or whose packages are not installed.
     """
 
-    faults = FAULTS
+    faults: Mapping[str, str] = FAULTS
 
     def __init__(self, name: str) -> None:
         if name not in known.NAMES:
@@ -45,11 +44,5 @@ class ProfileOutbox:
             yield lambda: configuration(dsn, lab.cluster.directory, port, profile=self._name)
 
     def _make_role(self, lab: LibraryLab) -> None:
-        lab.execute(f"CREATE ROLE {ROLE} LOGIN")
-        for table in reads(self.mapping, *RELATIONS):
-            lab.execute(_grant(table))
-
-
-def _grant(table: Table) -> str:
-    """Only the columns that are read. The names are those of profiles, which need no quotes."""
-    return f"GRANT SELECT ({', '.join(table.columns)}) ON {table.name} TO {ROLE}"
+        """With the script that `adopt` prints."""
+        lab.execute(role_script.monitoring_role("public", role_script.granted_tables(self.mapping)))

@@ -20,7 +20,7 @@ class Profile:
 
     `version` is that of the library, or of its published schema, with which the mapping was tested; `worker` is the
     process that takes jobs; `commands` are the library's own, by what they do; `notes` say what a monitor of it has to
-    know.
+    know. `timestamp_zone` is the zone in which it writes times without zone; empty where it writes none, or any.
     """
 
     name: str
@@ -30,6 +30,7 @@ class Profile:
     source: str
     mapping: OutboxMapping
     worker: str = ""
+    timestamp_zone: str = ""
     commands: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     notes: tuple[str, ...] = ()
 

@@ -65,3 +65,14 @@ def test_only_a_command_with_a_database_checks_the_connection_string(monkeypatch
     assert load().database.dsn.latest == "nonsense"
     with pytest.raises(ConfigError, match="OUTBOX_EXPORTER_DATABASE_DSN"):
         database_configuration.load(parser().parse_args(["serve"]))
+
+
+def test_the_migration_starts_no_watch_of_another_outbox(monkeypatch):
+    """Only the default tables have this migration; every command refuses the configuration in one sentence."""
+    monkeypatch.setenv("OUTBOX_EXPORTER_WATCH_START", "migration")
+    assert load().watch.start == "migration"
+    monkeypatch.setenv("OUTBOX_EXPORTER_OUTBOX_PROFILE", "river")
+    with pytest.raises(ConfigError) as error:
+        load()
+    message = "watch.start: migration: only the default tables have this migration; expected manual"
+    assert error.value.problems == (message,)

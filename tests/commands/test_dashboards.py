@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,3 +48,13 @@ def test_one_directory_is_needed(arguments):
     """No more, no less."""
     with pytest.raises(SystemExit, match="2"):
         cli.main(["dashboards", *arguments])
+
+
+def test_no_model_of_grafana_is_needed(tmp_path):
+    """The image does not have them."""
+    program = (
+        "import sys; from exporter import cli; cli.main(sys.argv[1:]); print('grafana_foundation_sdk' in sys.modules)"
+    )
+    command = [sys.executable, "-c", program, "dashboards", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.splitlines()[-1] == "False"

@@ -48,6 +48,7 @@ COMMANDS = (
     ("serve",),
     ("sample",),
     ("check-config",),
+    ("adopt",),
     ("rules",),
     ("rules", "backtest"),
     ("files",),

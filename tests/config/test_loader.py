@@ -597,11 +597,3 @@ def test_the_limits_in_the_example_are_the_real_ones():
         name = path.split(".")[1]
         (block,) = [block for block in blocks if re.search(rf"^ +#?{name}:", block, re.MULTILINE)]
         assert stated in block, path
-
-
-def test_the_migration_starts_no_watch_of_another_outbox():
-    """Only the default tables have one."""
-    assert load(WATCH_START="migration", OUTBOX_PROFILE="default").watch.start == "migration"
-    assert problems(WATCH_START="migration", OUTBOX_PROFILE="river") == [
-        "OUTBOX_EXPORTER_WATCH_START: migration: only the default tables have this migration; expected manual"
-    ]

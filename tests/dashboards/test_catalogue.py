@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.configured import OTHER_PANELS
+from dashboards.files import OTHER_PANELS
 from exporter.metrics.catalogue import CATALOGUE, Kind
 from tests.dashboards.reading import ALL, FILES, filled, load_dashboard, panels, selectors
 

@@ -107,7 +107,7 @@ def test_what_is_left_out_has_a_reason():
     """By the titles of the panels."""
     found = made("deleted")["migration-watch.json"].left_out
     assert found == {
-        "belongs to the default tables": ("Broken checks", "Unknown", "Checks of the migration", "Each check"),
+        "belongs to the default tables": ("Broken checks", "Unknown checks", "Checks of the migration", "Each check"),
         "the row of a processed job is deleted": ("Processing time", "Failure ratio"),
         "no application is configured": ("Initialisation failures",),
         "which jobs a worker takes next is known of the default table only": ("Head blocked",),

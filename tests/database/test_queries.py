@@ -15,14 +15,16 @@ from psycopg.rows import class_row
 from exporter.collectors import backlog
 from exporter.collectors.inserted_rows import Balance, Search
 from exporter.collectors.tables import TablesCollector
+from exporter.config.settings import OutboxSettings
 from exporter.database import Session, queries, session, visibility
 from exporter.database.indexes import IndexCatalogue, IndexRow
 from exporter.database.replay import Replay
 from exporter.database.visibility import Table, TableVisibility
 from exporter.lab.migrate import Schema
+from exporter.sampling.collector_set import CollectorSet
 from tests import postgres
 from tests.database import rows
-from tests.database.sampling import sampler
+from tests.database.sampling import configuration, sampler
 from tests.postgres import Database
 from tests.standby import standby_of
 
@@ -88,6 +90,7 @@ def recorded(cluster) -> dict[str, QueryRecorder]:
                 # As on a server that does not skip through an index by itself, whichever this one is.
                 patch.setattr(IndexCatalogue, "rows", _without_skips(IndexCatalogue.rows))
                 sample_all(database)
+                sample_jobs_with_a_limit(database)
     return recorder.asked
 
 
@@ -121,6 +124,15 @@ def sample_all(database: Database, *, standby: bool = False) -> None:
                 )
             patch.setattr(Balance, "begin_search", lambda _, now: Search(now - 3600, 615.0))
             patch.setattr(backlog, "SHORT_BACKLOG", 1)
+
+
+def sample_jobs_with_a_limit(database: Database) -> None:
+    """The backlog of a mapping in which jobs may be neither pending nor processed."""
+    mapping = OutboxSettings(profile="default", max_attempts="5")
+    collectors = CollectorSet(replace(configuration(database.dsn()), outbox=mapping))
+    collectors.database.open()
+    collectors.database_collectors[0].collect()
+    collectors.database.close()
 
 
 def populate(database: Database) -> None:

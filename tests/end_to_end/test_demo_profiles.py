@@ -10,7 +10,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.end_to_end.process_resources import ProcessResources
-from tests.end_to_end.program import MetricsResponse, Program, eventually, running
+from tests.end_to_end.program import Program, eventually, running
 
 # tests/lab/libraries/test_library_lab.py has the poison jobs of the others.
 FAULTS = {
@@ -57,7 +57,8 @@ def test_poison_jobs(demos, name):
     """They are given up, while the worker processes the others."""
     demo = demos[name]
     eventually(lambda: len(_backlogs(demo)) > 2, seconds=40)
-    found = eventually(lambda: _with_exhausted(demo, 20))
+    eventually(lambda: demo.scrape().get("outbox_pending_jobs", state="exhausted") == 20)
+    found = demo.scrape()
     assert found.value("outbox_last_hour_processed_jobs") > 5
     assert 0.02 < found.value("outbox_last_hour_processing_time_avg_seconds", cohort="processed") < 10
     assert 0 < found.value("outbox_last_hour_failure_ratio") < 1
@@ -90,8 +91,3 @@ def _grows(demo: Program) -> bool:
 def _backlogs(demo: Program) -> list[int]:
     """From line to line of the table that the demo prints."""
     return [int(line.split()[1]) for line in demo.printed.splitlines() if re.match(r" *\d\d:\d\d:\d\d +\d", line)]
-
-
-def _with_exhausted(demo: Program, count: int) -> MetricsResponse | None:
-    found = demo.scrape()
-    return found if found.get("outbox_pending_jobs", state="exhausted") == count else None

@@ -10,7 +10,7 @@ from typing import Any
 
 from exporter.config.settings import Config, DatabaseSettings, OutboxSettings, SamplingSettings
 from exporter.core.types import Seconds, Secret
-from exporter.lab.postgres.cluster import Cluster
+from exporter.lab.postgres.cluster import SUPERUSER, Cluster
 from exporter.metrics import catalogue
 from exporter.metrics.catalogue import Kind
 from exporter.metrics.readings import Reading
@@ -37,14 +37,16 @@ def loaded(cluster: Cluster, script: Path) -> Iterator[Database]:
         yield database
 
 
-def published(database: Database, outbox: Mapping[str, Any], timestamp_zone: Any = None) -> Published:
+def published(
+    database: Database, outbox: Mapping[str, Any], timestamp_zone: Any = None, user: str = SUPERUSER
+) -> Published:
     """One sample with a section `outbox` of the configuration."""
     settings: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in outbox.items()
     }
     config = Config(
         database=DatabaseSettings(
-            dsn=Secret(database.dsn()), statement_timeout=Seconds(30), timestamp_zone=timestamp_zone
+            dsn=Secret(database.dsn(user)), statement_timeout=Seconds(30), timestamp_zone=timestamp_zone
         ),
         outbox=OutboxSettings(**settings),
         sampling=SamplingSettings(),

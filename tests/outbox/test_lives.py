@@ -5,14 +5,20 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
+import yaml
 
+from exporter.adoption.adopt import adopt
+from exporter.adoption.recognise import Choice
+from exporter.adoption.rendering import as_yaml
 from exporter.config.settings import Config, DatabaseSettings, OutboxSettings, SamplingSettings
 from exporter.core.types import Seconds, Secret
-from exporter.metrics.readings import Distribution
+from exporter.metrics.readings import Distribution, Reading
 from exporter.sampling.collector_set import CollectorSet
+from tests.database.roles import MONITOR
 from tests.outbox.lives.bullmq import Life as BullmqLife
 from tests.outbox.lives.chancy import ChancyLife
 from tests.outbox.lives.django_outbox_pattern import DjangoOutboxPatternLife
@@ -22,7 +28,7 @@ from tests.outbox.lives.pg_boss import Life as PgBossLife
 from tests.outbox.lives.pg_transactional_outbox import Life as PgTransactionalOutboxLife
 from tests.outbox.lives.pgqueuer import DeletingPgqueuerLife, PgqueuerLife
 from tests.outbox.lives.procrastinate import ProcrastinateLife
-from tests.postgres import temporary
+from tests.postgres import Database, temporary
 
 LIVES = (
     ProcrastinateLife,
@@ -42,31 +48,40 @@ pytestmark = pytest.mark.timeout(300)
 
 
 class Monitored:
-    """A life, and the exporter beside it."""
+    """A life, and the exporter beside it: by the role that the script of `adopt` makes."""
 
-    def __init__(self, life: Life, dsn: str) -> None:
+    def __init__(self, life: Life, database: Database) -> None:
         self.life = life
-        config = Config(
-            database=DatabaseSettings(dsn=Secret(dsn), statement_timeout=Seconds(30)),
-            outbox=OutboxSettings(profile=life.profile),
-            sampling=SamplingSettings(),
-        )
-        self._collectors = CollectorSet(config)
+        self._database = database
+        self.adoption = adopt(_config(database.dsn()), Choice())
+        database.execute(self.adoption.role.encode())
+        self.config = replace(_config(database.dsn(MONITOR)), outbox=OutboxSettings(profile=life.profile))
+        self._collectors = CollectorSet(self.config)
         self._collectors.database.open()
 
     def close(self) -> None:
-        """Close the exporter's connection; the life ends before."""
+        """Close the exporter's connection, and remove its role; the life ends before."""
         self.life.close()
         self._collectors.database.close()
+        self._database.execute(self.adoption.remove_role.encode())
+        assert not self._database.value("SELECT 1 FROM pg_roles WHERE rolname = 'outbox_monitor'")
+
+    def readings(self) -> list[Reading | Distribution]:
+        """Those of one more run of every collector of rows; each has to succeed."""
+        return [each for collector in self._collectors.database_collectors for each in collector.collect().readings]
 
     def sample(self) -> Published:
-        """Every value after one more run of every collector of rows; each has to succeed."""
-        found: dict[tuple[str, tuple[str, ...]], float] = {}
-        for collector in self._collectors.database_collectors:
-            for each in collector.collect().readings:
-                value = sum(each.counts) if isinstance(each, Distribution) else each.value
-                found[each.metric.name, each.labels] = value
-        return found
+        """Every value after one more run."""
+        return {
+            (each.metric.name, each.labels): sum(each.counts) if isinstance(each, Distribution) else each.value
+            for each in self.readings()
+        }
+
+
+def _config(dsn: str) -> Config:
+    return Config(
+        database=DatabaseSettings(dsn=Secret(dsn), statement_timeout=Seconds(30)), sampling=SamplingSettings()
+    )
 
 
 def steps(rng: random.Random) -> list[str]:
@@ -135,7 +150,7 @@ def monitored(request: Any, embedded: Any) -> Iterator[Monitored]:
     with temporary(embedded) as database:
         life = request.param(database.dsn())
         life.truth()  # its tables are there
-        monitored = Monitored(life, database.dsn())
+        monitored = Monitored(life, database)
         try:
             yield monitored
         finally:
@@ -144,7 +159,14 @@ def monitored(request: Any, embedded: Any) -> Iterator[Monitored]:
 
 @pytest.mark.parametrize("monitored", LIVES, indirect=True, ids=lambda life: life.profile)
 def test_every_value_is_true(monitored):
-    """After each step of a life: enqueued, run, failed, retried, exhausted, scheduled, cancelled, pruned, crashed."""
+    """After each step of a life: enqueued, run, failed, retried, exhausted, scheduled, cancelled, pruned, crashed.
+
+    `adopt` knows the library, and the role that its script makes sees everything that the exporter reads.
+    """
+    chosen = monitored.adoption.chosen
+    assert chosen is not None
+    assert (chosen.profile, chosen.undecided, chosen.assumed) == (monitored.life.profile, (), ())
+    assert yaml.safe_load(as_yaml(monitored.adoption, Config())) == {"outbox": {"profile": monitored.life.profile}}
     rng = random.Random(24)
     has_pruned = False
     taken: Counter[str] = Counter()

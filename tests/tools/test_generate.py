@@ -38,6 +38,8 @@ def test_the_list_is_complete():
         "docs/metrics.md",
         "docs/watch.md",
         "examples/kubernetes/prometheus-operator/prometheusrule.yaml",
+        "exporter/sql/setup/monitoring_role.sql",
+        "exporter/sql/setup/remove_monitoring_role.sql",
     }
 
 

@@ -47,7 +47,12 @@ def ask(sources: Sources) -> Evidence:
     try:
         with sources.sample(*sources.reads(*_READS)) as session:
             found = session.fetch_one(
-                "diagnosis/progress", Progress, count_limit=COUNT_LIMIT, exhausted=exhausted, span=stall
+                "diagnosis/progress",
+                Progress,
+                count_limit=COUNT_LIMIT,
+                exhausted=exhausted,
+                span=stall,
+                recent=sources.recent_attempts,
             )
     except SampleError as error:
         return Evidence(None, reason_of(error))

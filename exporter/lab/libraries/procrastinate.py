@@ -26,8 +26,8 @@ class ProcrastinateLibrary:
 
     def enqueue(self, queue: str, fails_until: float, delay: int) -> None:
         """Defer the task."""
-        later = {"schedule_in": {"seconds": delay}} if delay else {}
-        self._app.configure_task(_TASK, queue=queue, **later).defer(fails_until=fails_until)
+        wait = {"seconds": delay} if delay else None
+        self._app.configure_task(_TASK, queue=queue, schedule_in=wait).defer(fails_until=fails_until)
 
     def close(self) -> None:
         """End the connections."""

@@ -3,6 +3,7 @@
 -- Parameters:
 --   count_limit bigint: pending jobs, the oldest, and processed jobs, the latest, that are read
 --   exhausted bigint: attempts from which on a job is exhausted
+--   recent double precision: seconds; only attempts since then are read, of whichever jobs; null: those of the oldest
 --   span double precision: seconds back for which processed and new jobs are counted
 -- Columns:
 --   pending bigint not null: pending jobs that were read
@@ -42,6 +43,8 @@ CROSS JOIN (
     FROM (
         SELECT attempts, last_attempt_at::timestamptz
         FROM {failing_jobs}
+        WHERE %(recent)s::double precision IS NULL
+           OR last_attempt_at >= now() - make_interval(secs => %(recent)s::double precision)
         ORDER BY created_at
         LIMIT %(count_limit)s::bigint
     ) AS head

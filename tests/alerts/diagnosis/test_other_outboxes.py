@@ -65,6 +65,31 @@ def test_a_status_and_times(embedded):
     assert found["conservation"] == (None, f"{NOT_KNOWN}a job may leave the backlog without being processed")
 
 
+KEPT = """
+    INSERT INTO outbox_messages (topic, status, attempts, created_at, last_attempt_at)
+      SELECT 'report', 'failed', 5, now() - interval '3 days', now() - interval '2 days' FROM generate_series(1, 1200);
+    UPDATE outbox_messages SET last_attempt_at = now() - interval '3 hours'
+      WHERE status <> 'completed' AND last_attempt_at > now() - interval '1 hour';
+"""
+
+
+def test_exhausted_jobs_that_are_kept_explain_their_own_alert_only(embedded):
+    """With a thousand of them, a stall is one still: the due jobs are not attempted."""
+    for alert, answer, words in (
+        ("OutboxStalled", "none", "1 failing jobs, 0 of them exhausted, by queue: mail 1; 1 of the oldest 100"),
+        ("OutboxJobsExhausted", "one-queue", "by queue: report "),
+    ):
+        with asking(embedded, configuration("status"), schema("status") + KEPT, alert) as sources:
+            failing, progress = question("failing")(sources), question("progress")(sources)
+            cause = diagnose(sources, load()).cause
+        assert cause is not None
+        assert cause.name == ("processor-stopped" if alert == "OutboxStalled" else "queue-refuses-jobs")
+        assert failing.answer is not None
+        assert (str(failing.answer), words in failing.text) == (answer, True), failing.text
+        assert str(progress.answer) == "stopped"
+        assert progress.text.endswith("; none processed for 10 min, none attempted")
+
+
 def test_rows_that_are_deleted(embedded):
     """How old the oldest due job is, and that nothing tells which jobs are processed."""
     deleted = f"{NOT_KNOWN}the row of a processed job is deleted"
@@ -74,7 +99,8 @@ def test_rows_that_are_deleted(embedded):
     assert found["progress"][1].startswith("3 jobs pending, the oldest for ")
     assert found["progress"][1].endswith(f"; which jobs are processed is {deleted}")
     assert (found["durations"], found["kept_jobs"]) == ((None, deleted), (None, deleted))
-    assert found["failing"][0] == "several-queues"
+    assert found["failing"][0] == "none"
+    assert found["failing"][1].startswith("1 failing jobs, 0 of them exhausted, by queue: report 1; ")
 
 
 def test_a_boolean(embedded):
@@ -91,7 +117,8 @@ def test_the_worker_of_a_library_is_named(embedded):
     mapping = config.outbox.mapping()
     named = OutboxSettings(
         profile="graphile-worker", schema="public", table=mapping.table, id=mapping.id, created=mapping.created,
-        queue=mapping.queue, queues_table="", queues_id="", queues_name="",
+        queue=mapping.queue,
+        due=mapping.due, queues_table="", queues_id="", queues_name="",
     )  # fmt: skip
     config = replace(config, outbox=named)
     with asking(embedded, config, schema("deleted"), "OutboxJobsExhausted") as sources:

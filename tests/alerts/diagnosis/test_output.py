@@ -104,6 +104,7 @@ def test_the_document():
             "number": 2,
             "text": "End it:\n    SELECT 1",
         },
+        "library": None,
         "evidence": [
             {
                 "question": "locks",

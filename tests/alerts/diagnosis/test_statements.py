@@ -34,10 +34,10 @@ ROWS: dict[str, tuple[type[Any], dict[str, object]]] = {
     "durations": (QueueDuration, {"count_limit": 3, "span": 600.0}),
     "errors": (ErrorKind, {"count_limit": 100}),
     "expired_keys": (ExpiredKeys, {"count_limit": 2}),
-    "failing": (FailingQueue, {"count_limit": 100, "batch": 2, "exhausted": 5}),
+    "failing": (FailingQueue, {"count_limit": 100, "batch": 2, "exhausted": 5, "recent": None}),
     "kept_jobs": (KeptJobs, {}),
     "locks": (Holder, {"schema": "public", "tables": ["job_outbox"], "count_limit": 5}),
-    "progress": (Progress, {"count_limit": 100, "exhausted": 5, "span": 300.0}),
+    "progress": (Progress, {"count_limit": 100, "exhausted": 5, "span": 300.0, "recent": None}),
     "server": (Server, {}),
 }
 PYTHON: dict[str, Any] = {"text": str, "bigint": int, "integer": int, "double precision": float}

@@ -20,7 +20,7 @@ from alerts.policy.load import configured_policy, load_policy
 from alerts.policy.rule_file import rule_file, vm_rule
 from alerts.promql.absence import remaining
 from alerts.promql.parse import parse
-from alerts.promql.syntax_tree import VectorSelector
+from alerts.promql.syntax_tree import RangeSelector, VectorSelector, walk
 from exporter.config.settings import ApplicationSettings, Config, OutboxSettings
 from exporter.core.types import Url
 from exporter.outbox import profiles
@@ -68,8 +68,8 @@ ALERTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     }
 )
 # Seconds.
-LENGTH: Final = 1500
-EVER_FIRED: Final = 'count by (alertname) (count_over_time(ALERTS{alertstate="firing"}[25m]))'
+LENGTH: Final = 900
+EVER_FIRED: Final = 'count by (alertname) (count_over_time(ALERTS{alertstate="firing"}[15m]))'
 
 
 def promtool(*arguments: str | Path) -> None:
@@ -112,21 +112,19 @@ def test_the_default_tables_have_all_of_it():
     policy = configured_policy(Config())
     assert (policy, policy.left_out) == (load_policy(runbook=policy.rules[0].runbook_url), ())
     reason = unknown_series(replace(Config(), application=ApplicationSettings(url=Url("http://localhost")))).reason
-    for expr in expressions(policy):
+    for expr in exprs(policy):
         tree = parse(expr)
         assert remaining(tree, reason) is tree, expr
 
 
-def expressions(policy: Policy) -> list[str]:
-    return [*(each.expr for each in policy.signals), *(each.expr for each in policy.rules)]
+def exprs(policy: Policy) -> list[str]:
+    return [*(signal.expr for signal in policy.signals), *(rule.expr for rule in policy.rules)]
 
 
-def selectors(policy: Policy) -> set[str]:
-    from alerts.promql.syntax_tree import RangeSelector, walk  # noqa: PLC0415 - for this function alone
-
-    trees = [parse(expr) for expr in expressions(policy)]
-    nodes = [node.selector if isinstance(node, RangeSelector) else node for tree in trees for node in walk(tree)]
-    return {node.metric for node in nodes if isinstance(node, VectorSelector)}
+def metrics(policy: Policy) -> set[str]:
+    nodes = [node for expr in exprs(policy) for node in walk(parse(expr))]
+    selectors = [node.selector if isinstance(node, RangeSelector) else node for node in nodes]
+    return {each.metric for each in selectors if isinstance(each, VectorSelector)}
 
 
 @pytest.mark.parametrize("profile", profiles.names())
@@ -134,7 +132,7 @@ def test_nothing_refers_to_what_is_left_out(profile):
     """Neither an expression nor an inhibition; collectors that do not run are not waited for."""
     policy = configured_policy(replace(Config(), outbox=OutboxSettings(profile=profile)))
     absent = {each.name for each in policy.left_out} | set(policy.unknown_metrics)
-    assert not selectors(policy) & absent
+    assert not metrics(policy) & absent
     assert not {key for rule in policy.rules for key in rule.muted_by} - {rule.key for rule in policy.rules}
     awaited = {name for rule in policy.rules for name in rule.collectors}
     has_processed = "outbox_processed_jobs_total" not in policy.unknown_metrics
@@ -154,6 +152,18 @@ def test_the_rule_files_are_accepted(shape, tmp_path):
     metricsql = configured_policy(configuration(shape), dialect=Dialect.METRICSQL)
     assert [rule.key for rule in metricsql.rules] == [rule.key for rule in policy.rules]
     assert shown in vm_rule(metricsql)
+
+
+def test_texts_are_about_this_outbox():
+    """Its table, and what exhausted means here; the name of a table has no other meaning in a text."""
+    texts = {
+        (shape, rule.key.alert): rule.description
+        for shape in SHAPES
+        for rule in configured_policy(configuration(shape)).rules
+    }
+    assert "A lock on outbox_messages or a slow statement" in texts["status", "OutboxSamplesStale"]
+    assert not any("job_outbox" in text for text in texts.values())
+    assert "exhausted jobs, which are not attempted any more." in texts["deleted", "OutboxJobsExhausted"]
 
 
 def test_expressions_of_others():
@@ -244,7 +254,7 @@ CASES: Final = [
 
 
 def test_what_fires(tmp_path):
-    """Within 25 minutes; the watchdog fires always."""
+    """Within a quarter of an hour; the watchdog fires always."""
     files = []
     for shape in SHAPES:
         rules = tmp_path / f"{shape}.yaml"
@@ -265,7 +275,7 @@ def _test(shape: str, changes: Mapping[str, object], alerts: set[str]) -> dict[s
             {"series": labelled(name, job="outbox-exporter", instance="a:9721"), "values": notation(series, LENGTH)}
             for name, series in series_of(shape, **changes).items()
         ],
-        "promql_expr_test": [{"expr": _counted(), "eval_time": "25m", "exp_samples": samples}],
+        "promql_expr_test": [{"expr": _counted(), "eval_time": "15m", "exp_samples": samples}],
     }
 
 

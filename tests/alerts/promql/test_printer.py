@@ -16,7 +16,7 @@ from alerts.promql.syntax_tree import NumberLiteral
 def test_every_expression_of_the_policy(exhausted_apart):
     """Signals and rules, whatever they are made of."""
     policy = load_policy(exhausted_apart=exhausted_apart)
-    for expr in (*(each.expr for each in policy.signals), *(each.expr for each in policy.rules)):
+    for expr in (*(signal.expr for signal in policy.signals), *(rule.expr for rule in policy.rules)):
         tree = parse(expr)
         assert parse(written(tree)) == tree, expr
 

@@ -1,0 +1,224 @@
+"""From meanings and evidence to a mapping. On databases: tests/adoption/test_adopt.py."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from exporter.adoption import decide, shape
+from exporter.adoption.catalogue import Column, ExpressionsRow
+from exporter.adoption.evidence import Evidence, NumbersRow
+from exporter.adoption.proposal import Proposal
+from exporter.database.statuses import StatusRow
+from tests.adoption.relations import table
+
+
+def proposed(*columns: str, evidence: Evidence | None = None, **given: Any) -> Proposal:
+    return decide.propose(shape.read(table("outbox", "id:bigint!", *columns)), evidence or Evidence(), **given)
+
+
+def seen(*values: str | None) -> Evidence:
+    return Evidence(statuses=tuple(StatusRow(value, 3) for value in values))
+
+
+def test_times():
+    """Nothing is assumed of a time of completion."""
+    found = proposed("created_at:at!", "sent_at:at", "topic:text")
+    assert found.mapping is not None
+    assert (found.mapping.created, found.mapping.processed, found.mapping.queue) == ("created_at", "sent_at", "topic")
+    assert (found.assumed, found.undecided) == ((), ())
+
+
+def test_a_name_that_does_not_say_so():
+    """Is an assumption, unless somebody chose the table."""
+    read = shape.read(table("deliveries", "id:bigint!", "created_at:at!", "sent_at:at"))
+    assert decide.propose(read, Evidence()).assumed == (
+        "it is an outbox: its columns look like it, its name does not say so",
+    )
+    assert decide.propose(read, Evidence(), is_chosen=True).assumed == ()
+
+
+def test_a_flag():
+    """It is a status of two values, and must not be NULL."""
+    found = proposed("created_at:at!", "sent:bool!")
+    assert found.mapping is not None
+    assert (found.mapping.status_pending, found.mapping.status_processed) == (("false",), ("true",))
+    assert found.is_complete
+    assert proposed("sent:bool").undecided == (
+        "sent may be NULL, and such a job would count nowhere: add a NOT NULL constraint",
+    )
+
+
+def test_an_enumeration_says_all_values():
+    """Nothing is left to rows that come later."""
+    relation = table("outbox", "id:bigint!", "created_at:at!", "failed_at:at", "locked_at:at")
+    labels = ("queued", "sending", "sent", "retrying", "dead")
+    status = Column("state", "mail_state", not_null=True, labels=labels)
+    found = decide.propose(shape.read(replace(relation, columns=(*relation.columns, status))), Evidence())
+    assert found.mapping is not None
+    assert (found.mapping.status_pending, found.mapping.status_retrying) == (("queued",), ("retrying",))
+    assert (found.mapping.status_running, found.mapping.status_processed) == (("sending",), ("sent",))
+    assert (found.mapping.status_failed, found.mapping.failed, found.mapping.running) == (("dead",), "", "")
+    assert (found.assumed, found.undecided) == ((), ())
+
+
+def test_a_check_says_all_values():
+    check = ExpressionsRow("state", None, ["CHECK ((state = ANY (ARRAY['new'::text, 'sent'::text])))"], "UTC")
+    found = proposed("state:text!", evidence=Evidence({"state": check}, statuses=(StatusRow("new", 1),)))
+    assert found.mapping is not None
+    assert (found.mapping.status_pending, found.mapping.status_processed) == (("new",), ("sent",))
+    assert found.is_complete
+
+
+@pytest.mark.parametrize(
+    ("evidence", "undecided"),
+    [
+        (
+            seen("new", "sent", "zz"),
+            (
+                "the values of the status state, zz, have no known meaning: which of them mean pending, "
+                "retrying, running, processed and failed; one that is listed nowhere counts nowhere"
+            ),
+        ),
+        (seen("new"), "no value of the status state (new) means processed"),
+        (seen("sent"), "no value of the status state (sent) means pending"),
+        (seen("new", "sent", None), "state is NULL in 3 rows, which would count nowhere"),
+        (seen(), "state has no values yet: the table has no rows, and no type or check lists them"),
+        (Evidence(unreadable="GRANT SELECT"), "the values of state could not be read: GRANT SELECT"),
+    ],
+)
+def test_a_status_that_is_not_understood(evidence, undecided):
+    """Is never guessed."""
+    assert proposed("state:text", evidence=evidence).undecided == (undecided,)
+
+
+@pytest.mark.parametrize(
+    ("values", "assumed"),
+    [
+        (
+            ("new", "sent", "failed"),
+            "a job whose status is failed is not tried again; otherwise list it as status_retrying",
+        ),
+        (("new", "sent", "scheduled"), "a job whose status is scheduled waits: no column says when it is due"),
+        (("new", "sent", "cancelled"), "a job whose status is cancelled counts nowhere"),
+    ],
+)
+def test_what_is_assumed_of_a_status(values, assumed):
+    """And that there are no other values than those of the rows."""
+    rest, last = proposed("state:text", evidence=seen(*values)).assumed
+    assert rest.startswith("state has no values but those of the first 100,000 rows; ")
+    assert last == assumed
+
+
+@pytest.mark.parametrize(
+    ("columns", "assumed"),
+    [
+        (
+            ("sent_at:at", "attempts:int"),
+            (
+                (
+                    "nothing says after how many attempts a job is given up: as many as "
+                    "sampling.exhausted_attempts, 5 by default"
+                ),
+            ),
+        ),
+        (("sent_at:at", "attempts:int", "max_attempts:int"), ()),
+        (
+            ("finished_at:at", "error:text"),
+            ("finished_at is empty for a job that failed for good; otherwise map its error as error",),
+        ),
+        (("sent_at:at", "failed_for_good:text"), ()),
+        (("sent_at:at", "retries:int", "max_retries:int"), ("a job whose retries is max_retries is not tried again",)),
+        (
+            ("sent_at:at", "locked_at:at"),
+            ("locked_at is empty unless a worker has the job; a lock that nobody removes counts as running",),
+        ),
+        (("due_at:at",), ("no column says which jobs are processed: their rows are deleted",)),
+    ],
+)
+def test_what_is_assumed_of_workers(columns, assumed):
+    found = proposed(*columns)
+    assert found.undecided == ()
+    assert found.assumed == assumed
+
+
+def test_attempts_and_retries_are_not_the_same():
+    """A job with as many attempts as retries may have one left."""
+    assert proposed("sent_at:at", "attempts:int", "max_retries:int").undecided == (
+        (
+            "attempts and max_retries: a job that is retried n times has n + 1 attempts; is it given up when both are "
+            "equal?"
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("columns", "numbers", "epoch", "undecided"),
+    [
+        (("created_ms:bigint", "sent_ms:bigint"), None, "milliseconds", ()),
+        (("created:bigint", "sent:bigint"), NumbersRow(1.7e9, 1.8e9), "seconds", ()),
+        (
+            ("created:bigint", "sent:bigint"),
+            None,
+            None,
+            ("created, sent are numbers of an unknown unit, neither a name nor a value tells: epoch",),
+        ),
+        (
+            ("created_ms:bigint", "sent_ms:bigint"),
+            NumbersRow(1.7e9, 1.8e9),
+            None,
+            ("created_ms, sent_ms are numbers of an unknown unit, their names and values disagree: epoch",),
+        ),
+        (
+            ("created_at:at", "sent_ms:bigint"),
+            None,
+            None,
+            ("some times are numbers and others of a type for times: which of them to use",),
+        ),
+    ],
+)
+def test_times_as_numbers(columns, numbers, epoch, undecided):
+    """Names and values have to agree."""
+    found = proposed(*columns, evidence=Evidence(numbers=numbers))
+    assert found.mapping is not None
+    assert (found.mapping.epoch, found.undecided) == (epoch, undecided)
+
+
+def test_times_without_zone():
+    """By the configuration, by defaults that name the zone, or not at all."""
+    columns = ("created_at:local!", "sent_at:local")
+    assert proposed(*columns).undecided == (
+        "without time zone: created_at, sent_at; set database.timestamp_zone to that of their writers",
+    )
+    configured = proposed(*columns, timestamp_zone="Europe/Berlin")
+    assert (configured.timestamp_zone, configured.undecided) == ("Europe/Berlin", ())
+    utc = ExpressionsRow("created_at", "timezone('utc'::text, now())", [], "Asia/Tokyo")
+    found = proposed(*columns, evidence=Evidence({"created_at": utc}))
+    assert (found.timestamp_zone, found.undecided) == ("UTC", ())
+    assert found.assumed == (
+        (
+            "created_at, sent_at are of the time zone UTC: defaults write the time of the session's zone, which is "
+            "that of this database unless a session sets another; other writers do the same"
+        ),
+    )
+
+
+def test_a_refusal():
+    """Has no mapping at all."""
+    found = proposed("payload:jsonb")
+    assert found.mapping is None
+    assert found.undecided[0].startswith("no column says which rows are processed")
+    assert decide.candidate(shape.read(table("outbox", "id:bigint!", "payload:jsonb"))) == found
+
+
+def test_what_rows_are_asked():
+    """The status and the numbers, by the key."""
+    read = shape.read(table("outbox", "id:bigint!", "created:bigint", "sent:bigint", "deleted_at:bigint"))
+    asked = decide.question(read)
+    assert (asked.table, asked.schema, asked.id, asked.created) == ("outbox", "public", ("id",), "created")
+    assert (asked.epoch, asked.status) == ("microseconds", "")
+    assert decide.asks_numbers(read)
+    assert not decide.asks_numbers(shape.read(table("outbox", "id:bigint!", "sent_at:at")))
+    assert decide.question(shape.read(table("outbox", "id:bigint!", "sent:bool!"))).status == "sent"
