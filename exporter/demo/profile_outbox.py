@@ -26,10 +26,8 @@ class ProfileOutbox:
             runs = ", ".join(known.NAMES)
             raise ConfigError((f"--profile {name}: the demo runs the libraries of the profiles {runs} only",))
         if missing := known.missing_packages(name):
-            message = (
-                f"--profile {name}: {', '.join(missing)} is not installed: pip install 'outbox-exporter[demo-profiles]'"
-            )
-            raise ConfigError((message,))
+            packages = ", ".join(missing)
+            raise ConfigError((f"--profile {name} needs {packages}: pip install 'outbox-exporter[demo-profiles]'",))
         profile = profiles.load(name)
         self.title = profile.title
         self.parts = f"{profile.title} with its tables, traffic and a worker"

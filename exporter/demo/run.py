@@ -6,7 +6,7 @@ production, at shorter intervals.
 
 import signal
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from exporter.app.run import App
 from exporter.app.signals import Signals
@@ -27,7 +27,6 @@ class Demo:
     port: int
     duration: float | None
     fault: str | None
-    table: Table = field(init=False)
 
     def __post_init__(self) -> None:
         if self.fault is not None and self.fault not in self.outbox.faults:
@@ -35,7 +34,11 @@ class Demo:
             raise ConfigError(
                 (f"--fault {self.fault}: there is no such fault of {self.outbox.title}; there are\n{existing}",)
             )
-        object.__setattr__(self, "table", Table(self.outbox.mapping))
+
+    @property
+    def table(self) -> Table:
+        """The table of the outbox."""
+        return Table(self.outbox.mapping)
 
     def run(self) -> bool:
         """Run it. True when every signal that the outbox has is known at the end."""

@@ -29,7 +29,5 @@ def test_a_library_that_is_not_installed(monkeypatch):
     monkeypatch.setattr(known, "find_spec", lambda name: None if name == "asyncpg" else object())
     with pytest.raises(ConfigError) as refused:
         ProfileOutbox("pgqueuer")
-    assert refused.value.problems == (
-        "--profile pgqueuer: asyncpg is not installed: pip install 'outbox-exporter[demo-profiles]'",
-    )
+    assert refused.value.problems == ("--profile pgqueuer needs asyncpg: pip install 'outbox-exporter[demo-profiles]'",)
     ProfileOutbox("procrastinate")

@@ -24,7 +24,7 @@ class ChancyLibrary:
     """`chancy_jobs` and a worker."""
 
     def __init__(self, dsn: str) -> None:
-        # Its own log goes to standard output.
+        # Without a logger, Chancy configures one of its own.
         self._app = Chancy(dsn, plugins=[RetryPlugin()], log=logging.getLogger("chancy"))
 
     def install(self) -> None:

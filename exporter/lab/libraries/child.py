@@ -13,7 +13,7 @@ _MODULE: Final = "exporter.lab.libraries.process"
 _START_SECONDS: Final = 30.0
 _STOP_SECONDS: Final = 3.0
 _STEP: Final = 0.05  # seconds
-# Django asks for the first, procrastinate and Chancy would read the others.
+# Variables that would configure the libraries and their connections.
 _FOREIGN: Final = ("DJANGO_", "PROCRASTINATE_", "PGQUEUER_", "CHANCY_", "PG")
 
 

@@ -1,6 +1,5 @@
 """The libraries that the lab can run, by the name of their profile."""
 
-from collections.abc import Iterable
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Final
@@ -19,13 +18,8 @@ NAMES: Final = tuple(_CLASSES)
 
 
 def missing_packages(name: str) -> list[str]:
-    """The packages of a library that are not installed. Raises: KeyError for an unknown name."""
-    return missing(_CLASSES[name][2])
-
-
-def missing(packages: Iterable[str]) -> list[str]:
-    """Those that are not installed; none is imported."""
-    return [package for package in packages if find_spec(package) is None]
+    """The packages of a library that are not installed; none is imported. Raises: KeyError for an unknown name."""
+    return [package for package in _CLASSES[name][2] if find_spec(package) is None]
 
 
 def load(name: str, dsn: str) -> Library:

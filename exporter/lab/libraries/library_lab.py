@@ -1,8 +1,8 @@
 """The lab of another library's outbox: database, traffic through the library's API, and the library's worker."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import psycopg
 
@@ -29,7 +29,7 @@ class LibraryLab:
         prepare: called once with the lab, after the library's migrations and before the worker starts.
     """
 
-    def __init__(self, profile: str, fault: str | None, prepare: Callable[["LibraryLab"], None] | None = None) -> None:
+    def __init__(self, profile: str, fault: str | None, prepare: Callable[["LibraryLab"], None]) -> None:
         self.cluster = Cluster.embedded()
         self._profile = profile
         self._fault = fault
@@ -46,8 +46,7 @@ class LibraryLab:
         with ExitStack() as started:
             started.enter_context(self.cluster)
             started.enter_context(self._traffic()).wait_for(process.INSTALLED)
-            if self._prepare is not None:
-                self._prepare(self)
+            self._prepare(self)
             worker = started.enter_context(self._child(process.WORKER)).wait_for(ENDED)
             if self._fault == WORKER_STOPPED:
                 worker.stop()
@@ -58,11 +57,10 @@ class LibraryLab:
         """End and remove all parts."""
         self._running.close()
 
-    def execute(self, statement: Any, parameters: Any = None) -> Sequence[tuple[Any, ...]]:
-        """Run one statement as superuser, committed; returns its rows, if it has any."""
+    def execute(self, script: str) -> None:
+        """Run statements as superuser."""
         with psycopg.connect(self.dsn, autocommit=True) as connection:
-            cursor = connection.execute(statement, parameters)
-            return cursor.fetchall() if cursor.description else []
+            connection.execute(script.encode())
 
     def _traffic(self) -> Child:
         return self._child(process.POISON if self._fault == POISON_JOBS else process.TRAFFIC)
