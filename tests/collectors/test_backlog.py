@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from exporter.collectors.backlog import (
@@ -18,8 +20,12 @@ from exporter.collectors.completions import Completions
 from exporter.collectors.conservation import Conservation
 from exporter.config.settings import SamplingSettings
 from exporter.metrics.label_limit import LabelLimit
+from exporter.outbox.mapping import OutboxMapping
 from tests.collectors.fake_database import NOW, FakeClient, FakeIndexes, FakeSession, values
 
+STATUS = OutboxMapping(
+    "jobs", id=("id",), processed="done", status="state", status_pending=("new",), status_processed=("ok",)
+)
 GROUPS = [
     PendingGroup("a", "waiting", 5, 100.0),
     PendingGroup("b", "waiting", 2, 50.0),
@@ -221,3 +227,54 @@ def test_after_a_failure_the_length_is_unknown():
     assert failing.parameters("backlog_head")[0]["count_limit"] == 5000
     assert outbox.collector.bitmap_scans is False
     assert outbox.sample(7).parameters("backlog_head")[0]["count_limit"] == 200
+
+
+class MappedOutbox(Outbox):
+    """Jobs of a status, of which the rows with these ids are there, whatever their status."""
+
+    def __init__(self, **changes: object) -> None:
+        super().__init__()
+        client = FakeClient()
+        client.mapping = replace(STATUS, **changes)  # type: ignore[arg-type]
+        queues = LabelLimit(20)
+        completions = Completions(queues, self.conservation)
+        self.collector = BacklogCollector(client, FakeIndexes(), SamplingSettings(), queues, completions)
+
+    def look(self, pending: int, rows: int = 0, *, standby: bool = False) -> bool:
+        """A sample; whether the rows of the last hour are all there, as far as is known."""
+        self.pending = pending
+        departed = [{"id": str(number), "created_at": None, "processed_at": None} for number in range(rows)]
+        answers = {"backlog_head": self.head, "backlog": self.counted, "other_jobs": [], "departed": departed}
+        tuple(self.collector.read(FakeSession(answers, standby=standby)))
+        return self.conservation.retention.keeps_hour(NOW)
+
+
+def test_a_pending_job_whose_row_is_gone():
+    """It may have been processed: the two jobs of the first sample have one row."""
+    outbox = MappedOutbox()
+    assert outbox.look(2)
+    assert not outbox.look(0, rows=1)
+
+
+def test_a_job_that_left_the_backlog_has_its_row():
+    """It runs, is processed or cancelled."""
+    outbox = MappedOutbox()
+    outbox.look(2)
+    assert outbox.look(0, rows=2)
+    assert outbox.look(0)  # these two are not looked up again
+
+
+@pytest.mark.parametrize("changes", [{"is_removed_when_processed": True}, {"processed": ""}])
+def test_rows_that_go_are_expected(changes):
+    """Where nothing is published of processed jobs, or a table of transitions tells."""
+    outbox = MappedOutbox(**changes)
+    outbox.look(2)
+    assert outbox.look(0)
+
+
+def test_a_standby_shows_less():
+    """Rows that it lacks are not gone."""
+    outbox = MappedOutbox()
+    outbox.look(2)
+    assert outbox.look(0, standby=True)
+    assert outbox.look(0)
