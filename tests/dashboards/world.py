@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import yaml
+
 from alerts.model import Policy
 from alerts.policy.load import load_policy
 from alerts.policy.rule_file import rule_file
@@ -45,6 +47,10 @@ TIMEOUT: Final = 40
 ENDPOINTS: Final = 4
 
 Condition = Callable[[MetricsResponse], bool]
+
+
+NEWEST_SAMPLE = "max(timestamp(outbox_up))"
+MARKERS = ("test:newest_sample:before", "test:newest_sample:after")
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,10 +196,19 @@ def _config(lab: Lab, webhook: str, directory: Path) -> Config:
     )
 
 
+def _with_markers(rules: str) -> str:
+    """The rules, with the newest sample recorded before the first and after the last one."""
+    document = yaml.safe_load(rules)
+    (group,) = document["groups"]
+    before, after = ({"record": marker, "expr": NEWEST_SAMPLE} for marker in MARKERS)
+    group["rules"] = [before, *group["rules"], after]
+    return str(yaml.safe_dump(document, sort_keys=False))
+
+
 @contextmanager
 def _prometheus(binary: Path, directory: Path, policy: Policy, target: str) -> Iterator[str]:
     directory.mkdir()
-    (directory / "rules.yaml").write_text(rule_file(policy))
+    (directory / "rules.yaml").write_text(_with_markers(rule_file(policy)))
     config = {
         "global": {"scrape_interval": f"{STEP}s", "scrape_timeout": f"{STEP}s", "evaluation_interval": f"{STEP}s"},
         "rule_files": [str(directory / "rules.yaml")],
