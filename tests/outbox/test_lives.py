@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from exporter.adoption.recognise import Choice
 from exporter.adoption.rendering import as_yaml
 from exporter.config.settings import Config, DatabaseSettings, OutboxSettings, SamplingSettings
 from exporter.core.types import Seconds, Secret
+from exporter.metrics.availability import unknown_metrics
 from exporter.metrics.readings import Distribution, Reading
 from exporter.sampling.collector_set import CollectorSet
 from tests.database.roles import MONITOR
@@ -110,21 +111,43 @@ def take(life: Life, step: str, rng: random.Random) -> None:
             life.prune()
 
 
-def check(found: Published, truth: Truth, *, may_be_pruned: bool) -> None:
-    """Every value is the truth; what the library cannot tell is absent."""
+def check(found: Published, truth: Truth, unknown: Collection[str], *, may_be_pruned: bool) -> None:
+    """Every value is the truth; what the library cannot tell is absent: the metrics that are `unknown`."""
     states = {state: found.get(("outbox_pending_jobs", (state,))) for state in ("waiting", "failing", "exhausted")}
     assert states == {"waiting": truth.waiting, "failing": truth.failing, "exhausted": truth.exhausted}
     for name, value in (("outbox_scheduled_jobs", truth.scheduled), ("outbox_running_jobs", truth.running)):
-        assert found.get((name, ())) in {value, None}, name
+        assert found.get((name, ())) == (None if name in unknown else value), name
     for state, oldest in (("waiting", truth.oldest_waiting), ("failing", truth.oldest_failing)):
         assert found.get(("outbox_oldest_pending_timestamp_seconds", (state,))) == close(oldest), state
     assert by_queue(found, "outbox_queue_pending_jobs") == truth.by_queue
     if ("outbox_last_hour_processed_jobs", ()) in found or not may_be_pruned:
         assert found.get(("outbox_last_hour_processed_jobs", ())) == truth.processed_last_hour
-        assert found.get(("outbox_last_hour_processing_time_avg_seconds", ("processed",))) == close(truth.seconds_avg)
+        for cohort in ("created", "processed"):  # a life is shorter than an hour
+            average = found.get(("outbox_last_hour_processing_time_avg_seconds", (cohort,)))
+            assert average == close(truth.seconds_avg), cohort
         assert by_queue(found, "outbox_queue_last_hour_processed_jobs") == (truth.processed_by_queue or {})
         assert found.get(("outbox_last_hour_failure_ratio", ())) == close(ratio(truth))
     assert found.get(("outbox_oldest_processed_timestamp_seconds", ())) == close(truth.oldest_processed)
+    check_queues(found)
+
+
+def check_queues(found: Published) -> None:
+    """The breakdown by queue adds up."""
+    ages = by_queue(found, "outbox_oldest_pending_timestamp_seconds").values()
+    assert min(by_queue(found, "outbox_queue_oldest_pending_timestamp_seconds").values(), default=None) == min(
+        ages, default=None
+    )
+    exhausted = found.get(("outbox_pending_jobs", ("exhausted",)))
+    assert sum(by_queue(found, "outbox_queue_exhausted_jobs").values()) == (exhausted or 0)
+
+
+def check_totals(found: Published, truth: Truth, unknown: Collection[str]) -> None:
+    """What was counted since the life began: all that it has processed, as long as none of it is pruned."""
+    total = None if "outbox_processed_jobs_total" in unknown else truth.processed_last_hour
+    assert found.get(("outbox_processed_jobs_total", ())) == total
+    timed = None if "outbox_processing_time_seconds" in unknown else total
+    assert found.get(("outbox_processing_time_seconds", ())) == timed
+    assert by_queue(found, "outbox_queue_processed_jobs_total") == (truth.processed_by_queue or {})
 
 
 def ratio(truth: Truth) -> float | None:
@@ -168,15 +191,16 @@ def test_every_value_is_true(monitored):
     assert (chosen.profile, chosen.undecided, chosen.assumed) == (monitored.life.profile, (), ())
     assert yaml.safe_load(as_yaml(monitored.adoption, Config())) == {"outbox": {"profile": monitored.life.profile}}
     rng = random.Random(24)
-    has_pruned = False
     taken: Counter[str] = Counter()
-    check(monitored.sample(), monitored.life.truth(), may_be_pruned=False)
+    unknown = {metric.name for metric in unknown_metrics(monitored.config.outbox.mapping())}
+    check(monitored.sample(), monitored.life.truth(), unknown, may_be_pruned=False)
     for number, step in enumerate(steps(rng)):
         take(monitored.life, step, rng)
         taken[step] += 1
-        has_pruned |= step in {"prune", "cancel"}
-        truth = monitored.life.truth()
+        truth, found = monitored.life.truth(), monitored.sample()
         try:
-            check(monitored.sample(), truth, may_be_pruned=has_pruned)
+            check(found, truth, unknown, may_be_pruned=bool(taken["prune"] + taken["cancel"]))
+            if not taken["prune"]:
+                check_totals(found, truth, unknown)
         except AssertionError as error:
             raise AssertionError(f"step {number}, {step}, after {dict(taken)}: {truth}") from error
