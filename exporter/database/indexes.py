@@ -6,7 +6,7 @@ dropped, or be invalid after a build that failed. `IndexCatalogue` reads and cac
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from exporter.database import Session
@@ -128,6 +128,8 @@ class IndexCatalogue:
     def __init__(self) -> None:
         # When each table's rows were read, Unix seconds of the database's clock, and the rows.
         self._cache: dict[str, tuple[float, tuple[IndexRow, ...]]] = {}
+        # The advice that followed from the rows of each table.
+        self._advice: dict[str, tuple[tuple[IndexRow, ...] | None, tuple[Reading, ...]]] = {}
 
     def rows(self, session: Session, table: str) -> tuple[IndexRow, ...]:
         """The usable indexes of a table that the session reads. Raises: SampleError."""
@@ -137,12 +139,18 @@ class IndexCatalogue:
             self._cache[table] = session.now, rows
         return rows
 
-    def advice(self, session: Session, table: str) -> Iterator[Reading]:
+    def advice(self, session: Session, table: str) -> tuple[Reading, ...]:
         """For each index of that table that would help, whether it is not there. Raises: SampleError."""
         rows = self.rows(session, table)
-        for index in helpful(session.mapping):
-            if index.table == table:
-                yield Reading(catalogue.HELPFUL_INDEX_MISSING, not index.found_in(rows), (index.definition,))
+        known, readings = self._advice.get(table, (None, ()))
+        if known is not rows:
+            readings = tuple(
+                Reading(catalogue.HELPFUL_INDEX_MISSING, not index.found_in(rows), (index.definition,))
+                for index in helpful(session.mapping)
+                if index.table == table
+            )
+            self._advice[table] = rows, readings
+        return readings
 
     def forget(self) -> None:
         """Read the catalogue again next time: a sample failed, and a changed schema may be the cause."""

@@ -4,7 +4,7 @@ The jobs of a state are a subquery that gives the columns the names of the defau
 the statement, so that an index serves as if the columns were written there.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
@@ -63,8 +63,9 @@ def watched_tables(mapping: OutboxMapping) -> tuple[str, ...]:
     return tuple(name for name in (mapping.table, mapping.events_table, mapping.queues_table) if name)
 
 
-def tables(mapping: OutboxMapping, placeholders: Iterable[str]) -> tuple[str, ...]:
-    """The names of the tables that stand behind these placeholders."""
+@lru_cache(maxsize=64)
+def tables(mapping: OutboxMapping, placeholders: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of the tables that stand behind these placeholders. Cached: asked before and after each statement."""
     found: list[str] = []
     for each in placeholders:
         is_jobs = each == JOBS or each in RELATIONS

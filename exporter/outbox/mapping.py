@@ -81,6 +81,10 @@ class OutboxMapping:
     is_removed_when_processed: bool = False
     is_cancelled_below_max_attempts: bool = False
 
+    def __hash__(self) -> int:
+        # Every statement looks up its text by the mapping; one of all fields would take longer than the rest of that.
+        return hash((self.table, self.schema))
+
     @property
     def has_processed(self) -> bool:
         """Whether it is known when jobs were processed."""
