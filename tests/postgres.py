@@ -17,6 +17,7 @@ from psycopg import sql
 
 from exporter.lab import migrate
 from exporter.lab.postgres.cluster import SUPERUSER, Cluster
+from tests.lab.waiting import wait_for
 
 # The database of the Debian cluster with the real pg_cron.
 CRON_DATABASE: Final = "cron_database"
@@ -25,6 +26,9 @@ _TEMPLATES: Final = {
     migrate.Schema.DOCUMENTED: "template_documented",
     migrate.Schema.DEPLOYED: "template_deployed",
 }
+_SCHEDULER_WAITS: Final = (
+    "SELECT FROM pg_stat_activity WHERE backend_type = 'pg_cron launcher' AND wait_event = 'Extension'"
+)
 _numbers = itertools.count(1)
 
 # The file system in memory, and the free bytes that the clusters of several test processes need there.
@@ -122,6 +126,8 @@ def with_pg_cron(cluster: Cluster) -> Iterator[Database]:
     """The database with the real pg_cron, newly migrated: emptied, not dropped, because pg_cron's launcher uses it."""
     database = Database(cluster, CRON_DATABASE)
     with database.connect() as connection:
+        # It tries again each second after the database was created, and ends recorded runs when it starts.
+        wait_for(lambda: connection.execute(_SCHEDULER_WAITS).fetchone() is not None)
         connection.execute("CREATE EXTENSION pg_cron")
         migrate.apply(connection)
     try:
