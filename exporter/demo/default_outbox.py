@@ -1,13 +1,12 @@
 """The default tables: jobs go through the RPC of the migration, an application serves its metrics endpoints."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import resources
 from typing import Final
 
-from exporter.config.settings import Config
 from exporter.demo.configuration import configuration
-from exporter.demo.outbox import ROLE
+from exporter.demo.outbox import ROLE, RunningOutbox
 from exporter.lab.faults import FAULTS
 from exporter.lab.lab import Lab, LabPlan
 from exporter.outbox.mapping import DEFAULT
@@ -28,11 +27,12 @@ class DefaultOutbox:
         self.faults: Mapping[str, str] = {name: fault.description for name, fault in FAULTS.items()}
 
     @contextmanager
-    def running(self, port: int, fault: str | None) -> Iterator[Callable[[], Config]]:
+    def running(self, port: int, fault: str | None) -> Iterator[RunningOutbox]:
         """Run the lab."""
         with Lab(LabPlan(max_poll_interval=_MAX_POLL_INTERVAL, fault=fault), prepare=_make_role) as lab:
             dsn = lab.cluster.dsn(user=ROLE)
-            yield lambda: configuration(dsn, lab.cluster.directory, port, application=lab.application_url)
+            directory, application = lab.cluster.directory, lab.application_url
+            yield RunningOutbox(lambda: configuration(dsn, directory, port, application=application))
 
 
 def _make_role(lab: Lab) -> None:

@@ -1,13 +1,12 @@
 """The outbox of a profile: the library's own tables, API and worker."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from exporter.adoption import role_script
-from exporter.config.settings import Config
 from exporter.core.errors import ConfigError
 from exporter.demo.configuration import configuration
-from exporter.demo.outbox import ROLE
+from exporter.demo.outbox import ROLE, RunningOutbox
 from exporter.lab.libraries import known
 from exporter.lab.libraries.library_lab import FAULTS, LibraryLab
 from exporter.outbox import profiles
@@ -35,11 +34,11 @@ class ProfileOutbox:
         self._name = name
 
     @contextmanager
-    def running(self, port: int, fault: str | None) -> Iterator[Callable[[], Config]]:
+    def running(self, port: int, fault: str | None) -> Iterator[RunningOutbox]:
         """Run the library."""
         with LibraryLab(self._name, fault, prepare=self._make_role) as lab:
-            dsn = lab.cluster.dsn(user=ROLE)
-            yield lambda: configuration(dsn, lab.cluster.directory, port, profile=self._name)
+            dsn, directory = lab.cluster.dsn(user=ROLE), lab.cluster.directory
+            yield RunningOutbox(lambda: configuration(dsn, directory, port, profile=self._name), lab.begin)
 
     def _make_role(self, lab: LibraryLab) -> None:
         """With the script that `adopt` prints."""

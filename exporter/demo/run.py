@@ -7,6 +7,7 @@ production, at shorter intervals.
 import signal
 import time
 from dataclasses import dataclass
+from typing import Final
 
 from exporter.app.run import App
 from exporter.app.signals import Signals
@@ -14,6 +15,8 @@ from exporter.core.errors import ConfigError
 from exporter.demo.configuration import INTERVAL
 from exporter.demo.outbox import DemoOutbox
 from exporter.demo.table import HEADER, Table
+
+_FIRST_SAMPLE_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +47,14 @@ class Demo:
         """Run it. True when every signal that the outbox has is known at the end."""
         with Signals(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
             print(f"Starting PostgreSQL, {self.outbox.parts} ...", flush=True)
-            with self.outbox.running(self.port, self.fault) as configuration:
-                app = App(configuration)
+            with self.outbox.running(self.port, self.fault) as outbox:
+                app = App(outbox.configuration)
                 app.start()
                 try:
+                    if outbox.begin is not None:
+                        if not self._has_sampled(app, signals):
+                            return False
+                        outbox.begin()
                     self._greet(app.url)
                     return self._watch(app, signals)
                 finally:
@@ -65,6 +72,14 @@ class Demo:
             if self.duration is not None and now >= started + self.duration:
                 break
         return self.table.is_known(app.status()["signals"])
+
+    def _has_sampled(self, app: App, signals: Signals) -> bool:
+        """Wait for the first sample, up to ten seconds. False when the demo is ended meanwhile."""
+        deadline = time.monotonic() + _FIRST_SAMPLE_SECONDS
+        while time.monotonic() < deadline and not self.table.is_known(app.status()["signals"]):
+            if signals.wait(0.1) is not None:
+                return False
+        return True
 
     def _greet(self, url: str) -> None:
         print(f"\nMetrics: {url}/metrics   Status page: {url}/")

@@ -51,6 +51,12 @@ class Child(AbstractContextManager["Child"]):
             time.sleep(_STEP)
         return self
 
+    def begin(self) -> None:
+        """Let it add jobs, once it has installed the tables. Raises: OSError, when it has ended."""
+        if self._process.stdin is not None:
+            self._process.stdin.write(b"begin\n")
+            self._process.stdin.flush()
+
     def stop(self) -> None:
         """End the process as a service manager does: SIGTERM, and SIGKILL after 3 s. May be called twice."""
         self._process.terminate()

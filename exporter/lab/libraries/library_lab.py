@@ -21,12 +21,12 @@ FAULTS: Final = {
 
 
 class LibraryLab:
-    """A library's outbox on an embedded PostgreSQL; a context manager.
+    """A library's outbox on an embedded PostgreSQL; a context manager. It is empty until `begin`.
 
     Args:
         profile: one of `known.NAMES`, whose packages are installed.
         fault: one of `FAULTS`; None for none.
-        prepare: called once with the lab, after the library's migrations and before the worker starts.
+        prepare: called once with the lab, after the library's migrations.
     """
 
     def __init__(self, profile: str, fault: str | None, prepare: Callable[["LibraryLab"], None]) -> None:
@@ -42,16 +42,21 @@ class LibraryLab:
         return self.cluster.dsn()
 
     def __enter__(self) -> Self:
-        """Start all parts, until the worker has run a job. Raises: ClusterError, ChildError or psycopg.Error."""
+        """Start PostgreSQL with the library's tables. Raises: ClusterError, ChildError or psycopg.Error."""
         with ExitStack() as started:
             started.enter_context(self.cluster)
-            started.enter_context(self._traffic()).wait_for(process.INSTALLED)
+            self._traffic = self._child(started, process.POISON if self._fault == POISON_JOBS else process.TRAFFIC)
+            self._traffic.wait_for(process.INSTALLED)
             self._prepare(self)
-            worker = started.enter_context(self._child(process.WORKER)).wait_for(ENDED)
-            if self._fault == WORKER_STOPPED:
-                worker.stop()
             self._running = started.pop_all()
         return self
+
+    def begin(self) -> None:
+        """Start the traffic and the worker, which has run a job then. Raises: ChildError."""
+        self._traffic.begin()
+        worker = self._child(self._running, process.WORKER).wait_for(ENDED)
+        if self._fault == WORKER_STOPPED:
+            worker.stop()
 
     def __exit__(self, *_: object) -> None:
         """End and remove all parts."""
@@ -62,8 +67,5 @@ class LibraryLab:
         with psycopg.connect(self.dsn, autocommit=True) as connection:
             connection.execute(script.encode())
 
-    def _traffic(self) -> Child:
-        return self._child(process.POISON if self._fault == POISON_JOBS else process.TRAFFIC)
-
-    def _child(self, role: str) -> Child:
-        return Child(self._profile, self.dsn, role, self.cluster.directory)
+    def _child(self, parts: ExitStack, role: str) -> Child:
+        return parts.enter_context(Child(self._profile, self.dsn, role, self.cluster.directory))

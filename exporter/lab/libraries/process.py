@@ -24,19 +24,24 @@ _SEED: Final = 1
 
 
 def main(profile: str, dsn: str, role: str) -> None:
-    """`traffic` installs the tables and adds jobs, `poison` adds some that always fail before; `worker` runs jobs."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    """`traffic` installs the tables and adds jobs, `poison` adds some that always fail before; `worker` runs jobs.
+
+    Jobs are added from the first line of the standard input on.
+    """
+    told = threading.Event()
+    threading.Thread(target=_follow_parent, args=(told,), daemon=True).start()
     library = known.load(profile, dsn)
     if role == WORKER:
         library.work()
     else:
+        library.install()
+        sys.stdout.write(f"{INSTALLED}\n")
+        sys.stdout.flush()
+        told.wait()
         _produce(library, poison_jobs() if role == POISON else [])
 
 
 def _produce(library: Library, first: list[NewJob]) -> None:
-    library.install()
-    sys.stdout.write(f"{INSTALLED}\n")
-    sys.stdout.flush()
     rng = random.Random(_SEED)  # noqa: S311 - reproducible, not secret
     for source in (first, jobs(rng)):
         for job in source:
@@ -44,8 +49,9 @@ def _produce(library: Library, first: list[NewJob]) -> None:
             library.enqueue(job.queue, time.time() + job.fails, job.delay)
 
 
-def _end_with_parent() -> None:
-    sys.stdin.read()
+def _follow_parent(told: threading.Event) -> None:
+    for _ in sys.stdin:
+        told.set()
     os.killpg(0, signal.SIGKILL)
 
 

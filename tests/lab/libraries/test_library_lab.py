@@ -29,10 +29,12 @@ def test_poison_jobs(embedded, tmp_path):
     """The library's own worker gives them up after their attempts. The end-to-end test has the other libraries."""
     with ExitStack() as stack:
         databases = {name: stack.enter_context(postgres.temporary(embedded)) for name in GIVEN_UP}
-        for role, line in (("poison", "the tables are installed"), ("worker", "an attempt has ended")):
-            started = [stack.enter_context(_child(name, databases[name], role, tmp_path)) for name in GIVEN_UP]
-            for child in started:
-                child.wait_for(line)
+        traffic = [stack.enter_context(_child(name, databases[name], "poison", tmp_path)) for name in GIVEN_UP]
+        for child in traffic:
+            child.wait_for("the tables are installed").begin()
+        workers = [stack.enter_context(_child(name, databases[name], "worker", tmp_path)) for name in GIVEN_UP]
+        for child in workers:
+            child.wait_for("an attempt has ended")
         for name, database in databases.items():
             connection = stack.enter_context(database.connect())
             wait_for(partial(_is_given_up, connection, GIVEN_UP[name]))
