@@ -9,6 +9,7 @@ from typing import Literal
 from exporter.collectors.completions import STATEMENTS, Completions
 from exporter.collectors.conservation import RECENT, Departed, PendingJobs
 from exporter.collectors.database import DatabaseCollector
+from exporter.collectors.retention import RowRetention
 from exporter.config.settings import SamplingSettings
 from exporter.database import DatabaseClient, Session, indexes, relations
 from exporter.database.indexes import IndexCatalogue
@@ -164,11 +165,11 @@ class BacklogCollector(DatabaseCollector):
             *self._advice(session),
         )
         jobs = listed(head, self._queues, since, is_whole=head.jobs < rows)
-        if self._mapping.is_conserved:
+        if self._conservation.retention is None:
             self._record(session, jobs, None if is_truncated else groups)
             self._conservation.balance.note(session.now, head.inserted, None if is_truncated else pending)
         else:
-            self._find_vanished(session, jobs)
+            self._find_vanished(session, jobs, self._conservation.retention)
         self._sampled_at = session.now
         return readings
 
@@ -201,7 +202,7 @@ class BacklogCollector(DatabaseCollector):
         limit, latest = self._settings.count_limit, session.now + MAX_CLOCK_LEAD
         return session.fetch("other_jobs", OtherJobs, count_limit=limit, latest=latest)
 
-    def _find_vanished(self, session: Session, jobs: PendingJobs) -> None:
+    def _find_vanished(self, session: Session, jobs: PendingJobs, retention: RowRetention) -> None:
         """Look up the jobs of the latest sample that are not pending any more: whether each still has a row."""
         left = sorted(self._listed.difference(jobs.listed))
         self._listed = frozenset() if session.is_standby else frozenset(jobs.oldest)
@@ -209,7 +210,7 @@ class BacklogCollector(DatabaseCollector):
         if not left or is_expected or session.is_standby:
             return
         if len(session.fetch("departed", Departed, ids=left)) < len(left):
-            self._conservation.retention.note_vanished(session.now)
+            retention.note_vanished(session.now)
 
     def _groups(self, session: Session) -> list[PendingGroup]:
         """All pending jobs, or the oldest `count_limit` of them. The backlog is expected to be as long as before."""

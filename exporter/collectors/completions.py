@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 # So many ids of unaccounted jobs are logged at most.
 LOGGED_IDS = 10
 # The statements that `Completions.read` may send.
-STATEMENTS = ("processed_since", "departed")
+STATEMENTS = ("processed_since", "departed", "processed_by_minute")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,14 @@ class ProcessedJobs:
     ats: list[float]
     queues: list[str | None]
     seconds: list[float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessedInMinute:
+    """One row of sql/processed_by_minute.sql; `minute` since 1970."""
+
+    minute: int
+    jobs: int
 
 
 class ProcessedTotals:
@@ -78,7 +86,7 @@ class Completions:
     """Counts the jobs seen to become processed, and looks up those that left the backlog otherwise.
 
     `is_current` is whether the latest reading has succeeded.
-    Source: sql/processed_since.sql, sql/departed.sql.
+    Source: sql/processed_since.sql, sql/departed.sql, sql/processed_by_minute.sql.
     """
 
     def __init__(self, queues: LabelLimit, conservation: Conservation) -> None:
@@ -96,8 +104,10 @@ class Completions:
         self.is_current = False
         since = self._watermark.since(session.now)
         jobs, until, checked = self._fetch_new(session, check=check)
+        places = self._watermark.add(jobs.ids, jobs.ats, session.now, until, checked=checked)
+        self._note_retention(session, [jobs.ats[place] for place in places])
         new = []
-        for place in self._watermark.add(jobs.ids, jobs.ats, session.now, until, checked=checked):
+        for place in places:
             queue, seconds = self._queues(jobs.queues[place]), jobs.seconds[place]
             self._totals.add(queue, seconds)
             created_at = None if seconds is None else jobs.ats[place] - seconds
@@ -130,6 +140,17 @@ class Completions:
             if not self.conservation.have_left(lambda job: job in listed or job in self._watermark):
                 return jobs, until, False
         return *fetch(), True
+
+    def _note_retention(self, session: Session, ats: Iterable[float]) -> None:
+        retention = self.conservation.retention
+        if retention is None:
+            return
+        if retention.is_new:
+            latest = session.now + MAX_CLOCK_LEAD_NEW
+            found = session.fetch("processed_by_minute", ProcessedInMinute, latest=latest)
+            retention.note_before({each.minute: each.jobs for each in found})
+        else:
+            retention.note_processed(ats, session.now)
 
     def _account(self, session: Session, since: float, jobs: ProcessedJobs) -> None:
         conservation, listed = self.conservation, frozenset(jobs.ids)

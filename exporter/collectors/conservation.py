@@ -87,9 +87,12 @@ class PendingJobs:
 
 
 class Conservation:
-    """Totals over the jobs that entered and left the backlog since the exporter started. Use from one thread."""
+    """Totals over the jobs that entered and left the backlog since the exporter started. Use from one thread.
 
-    def __init__(self) -> None:
+    `retention` is there where rows may be deleted within the hour in which their jobs were processed.
+    """
+
+    def __init__(self, retention: RowRetention | None = None) -> None:
         # The latest sample of the backlog; None before the first.
         self._sample: PendingJobs | None = None
         # The jobs that it listed, without those that counters have read since.
@@ -106,7 +109,7 @@ class Conservation:
         self._uncounted_ids: set[str] = set()
         self.skewed = 0
         self.balance = Balance()
-        self.retention = RowRetention()
+        self.retention = retention
 
     @property
     def needs_number(self) -> bool:

@@ -100,7 +100,6 @@ class LastHourCollector(DatabaseCollector):
         reads = relations.reads(mapping, "processed_jobs", "failing_jobs")
         super().__init__(database, index_catalogue, reads, indexes.processed(mapping))
         self._table = mapping.table
-        self._is_conserved = mapping.is_conserved
         self._settings = settings
         self._conservation = conservation
         self._queues = queues
@@ -123,9 +122,8 @@ class LastHourCollector(DatabaseCollector):
         self._note_lag(session.now, total.lagging)
         session.note_rows(total.processed + failing.examined)
         self._search(session)
-        self._conservation.retention.note_oldest(retention.oldest)
         odd_rows = (odd(failing) + odd(total)).readings(self._table)
-        if not (self._is_conserved or self._conservation.retention.keeps_hour(session.now)):
+        if not self._is_kept(session.now, total.processed, retention.oldest):
             return (*_oldest(retention), *odd_rows)
         return (
             Reading(catalogue.LAST_HOUR_PROCESSED, total.processed),
@@ -135,6 +133,14 @@ class LastHourCollector(DatabaseCollector):
             *_oldest(retention),
             *odd_rows,
         )
+
+    def _is_kept(self, now: float, processed: int, oldest: float | None) -> bool:
+        """Whether every job of the last hour has its row."""
+        retention = self._conservation.retention
+        if retention is None:
+            return True
+        retention.note_hour(processed, oldest, now)
+        return retention.keeps_hour(now)
 
     def _skew(self, now: float) -> float:
         """By how many seconds the application's clock may lag: 0 when no sample has shown that for a minute.

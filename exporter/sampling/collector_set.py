@@ -14,6 +14,7 @@ from exporter.collectors.idempotency import IdempotencyCollector
 from exporter.collectors.last_hour import LastHourCollector
 from exporter.collectors.maintenance import MaintenanceCollector
 from exporter.collectors.migration import MigrationCollector
+from exporter.collectors.retention import RowRetention
 from exporter.collectors.tables import TablesCollector
 from exporter.collectors.throughput import ThroughputCollector
 from exporter.config.settings import ApplicationSettings, Config
@@ -61,7 +62,7 @@ class CollectorSet:
         shared = self.database, self.index_catalogue
         events = EventsCollector(*shared, config.sampling)
         self.labels = BoundedLabels(LabelLimit(config.sampling.label_limit), events.sources, events.types)
-        conservation = Conservation()
+        conservation = Conservation(None if self.mapping.is_conserved else RowRetention())
         completions = Completions(self.labels.queues, conservation)
         # Collectors that are due together run in this order.
         database_collectors: tuple[DatabaseCollector, ...] = (

@@ -18,6 +18,7 @@ from exporter.collectors.backlog import (
 )
 from exporter.collectors.completions import Completions
 from exporter.collectors.conservation import Conservation
+from exporter.collectors.retention import RowRetention
 from exporter.config.settings import SamplingSettings
 from exporter.metrics.label_limit import LabelLimit
 from exporter.outbox.mapping import OutboxMapping
@@ -234,6 +235,8 @@ class MappedOutbox(Outbox):
 
     def __init__(self, **changes: object) -> None:
         super().__init__()
+        self.retention = RowRetention()
+        self.conservation = Conservation(self.retention)
         client = FakeClient()
         client.mapping = replace(STATUS, **changes)  # type: ignore[arg-type]
         queues = LabelLimit(20)
@@ -246,7 +249,7 @@ class MappedOutbox(Outbox):
         departed = [{"id": str(number), "created_at": None, "processed_at": None} for number in range(rows)]
         answers = {"backlog_head": self.head, "backlog": self.counted, "other_jobs": [], "departed": departed}
         tuple(self.collector.read(FakeSession(answers, standby=standby)))
-        return self.conservation.retention.keeps_hour(NOW)
+        return self.retention.keeps_hour(NOW)
 
 
 def test_a_pending_job_whose_row_is_gone():
