@@ -74,7 +74,7 @@ def adopt(config: Config, choice: Choice) -> Adoption:
 def _propose(settings: DatabaseSettings, shape: Shape, choice: Choice, timestamp_zone: str) -> Proposal:
     if shape.refusal:
         return decide.candidate(shape)
-    found = evidence.gather(settings, shape.relation, decide.question(shape), numbers=decide.asks_numbers(shape))
+    found = evidence.gather(settings, shape.relation, decide.question(shape), decide.numbers(shape))
     return decide.propose(shape, found, timestamp_zone, is_chosen=bool(choice.table))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from exporter.adoption import words
-from exporter.adoption.catalogue import TIMES, Column
+from exporter.adoption.catalogue import INTEGERS, TIMES, Column
 from exporter.adoption.evidence import Evidence
 from exporter.adoption.proposal import Proposal
 from exporter.adoption.shape import Shape
@@ -13,6 +13,7 @@ from exporter.outbox.mapping import OutboxMapping
 
 _TITLE = "recognised by the names and types of its columns"
 _UNSET = "{} is empty unless a worker has the job; a lock that nobody removes counts as running"
+_HAPPENED = {"processed": "processed", "failed": "given up", "running": "running", "deleted": "removed"}
 _STATUS_MEANINGS = ("pending", "retrying", "running", "processed", "failed")
 
 
@@ -26,23 +27,23 @@ class _Findings:
 
 
 def question(shape: Shape) -> OutboxMapping:
-    """The mapping by which the rows of a table are asked about its status and its numbers."""
-    status, number = shape.status or shape.flag, _number(shape)
+    """The mapping by which the rows of a table are asked about its status."""
+    status = shape.status or shape.flag
     deleted = shape.times.get("deleted")
     return OutboxMapping(
         shape.relation.name,
         schema=shape.relation.schema,
         id=shape.relation.key,
-        created=number.name if number else "",
-        epoch="microseconds" if number else None,
         status=status.name if status else "",
         deleted=deleted.name if deleted else "",
     )
 
 
-def asks_numbers(shape: Shape) -> bool:
-    """Whether times are numbers, whose unit the rows may tell."""
-    return _number(shape) is not None
+def numbers(shape: Shape) -> tuple[str, ...]:
+    """The columns of times that are numbers, whose unit the rows may tell."""
+    return tuple(
+        column.name for meaning, column in shape.times.items() if meaning != "deleted" and column.type not in TIMES
+    )
 
 
 def candidate(shape: Shape) -> Proposal:
@@ -64,12 +65,18 @@ def propose(shape: Shape, evidence: Evidence, timestamp_zone: str = "", *, is_ch
     mapping = OutboxMapping(relation.name, schema=relation.schema, id=relation.key)
     mapping = _by_time(mapping, shape, found)
     mapping = _by_status(mapping, shape, evidence, found)
-    mapping = _by_attempts(mapping, shape, found)
+    mapping = _by_attempts(mapping, shape, evidence, found)
     mapping = replace(mapping, queue=shape.queue.name if shape.queue else "")
+    untold = ", ".join(shape.untold)
     if not shape.is_marked:
         mapping = replace(mapping, is_removed_when_processed=True)
         found.assumed.append("no column says which jobs are processed: their rows are deleted")
+    if untold and shape.is_marked:
+        found.assumed.append(f"{untold}: taken to say nothing about a job that the mapping does not say")
+    elif untold:
+        found.undecided.append(f"which jobs are processed: does {untold} say so, or are their rows deleted?")
     mapping = _with_unit(mapping, shape, evidence, found)
+    found.undecided += _always_set(mapping, shape, evidence)
     zone = _zone(mapping, shape, evidence, timestamp_zone, found)
     return Proposal(
         relation,
@@ -132,13 +139,13 @@ def _values(status: Column, evidence: Evidence, found: _Findings) -> tuple[str, 
     rows = evidence.statuses or ()
     if nulls := sum(row.jobs for row in rows if row.status is None):
         found.undecided.append(f"{status.name} is NULL in {nulls} rows, which would count nowhere")
-    complete = status.labels or evidence.admitted(status.name)
-    if complete:
-        return complete
+    seen = tuple(row.status for row in rows if row.status is not None)
+    if complete := status.labels or evidence.admitted(status.name):
+        # A check may be about lower(status).
+        return tuple(dict.fromkeys((*complete, *seen)))
     if evidence.statuses is None:
         found.undecided.append(f"the values of {status.name} could not be read: {evidence.unreadable}")
         return ()
-    seen = tuple(row.status for row in rows if row.status is not None)
     if seen:
         found.assumed.append(
             f"{status.name} has no values but those of the first {ROW_LIMIT:,} rows; others would count nowhere, and "
@@ -176,9 +183,14 @@ def _assumed_meanings(shape: Shape, by_meaning: dict[str, tuple[str, ...]], canc
         yield f"a job whose status is {' or '.join(cancelled)} counts nowhere"
 
 
-def _by_attempts(mapping: OutboxMapping, shape: Shape, found: _Findings) -> OutboxMapping:
+def _by_attempts(mapping: OutboxMapping, shape: Shape, evidence: Evidence, found: _Findings) -> OutboxMapping:
     if not shape.attempts:
         return mapping
+    if beginning := evidence.beginning(shape.attempts.name):
+        found.undecided.append(
+            f"{shape.attempts.name} begins with {beginning}: does it count down? A mapping takes a number of attempts, "
+            "which begins with 0; otherwise leave it out"
+        )
     mapping = replace(mapping, attempts=shape.attempts.name)
     if not shape.max_attempts:
         if not mapping.has_exhausted:
@@ -198,32 +210,48 @@ def _by_attempts(mapping: OutboxMapping, shape: Shape, found: _Findings) -> Outb
     return replace(mapping, max_attempts=shape.max_attempts.name)
 
 
-def _number(shape: Shape) -> Column | None:
-    found = [each for meaning, each in shape.times.items() if meaning != "deleted" and each.type not in TIMES]
-    return shape.times.get("created", found[0]) if found else None
-
-
 def _with_unit(mapping: OutboxMapping, shape: Shape, evidence: Evidence, found: _Findings) -> OutboxMapping:
     """Times as numbers have one unit, by their names and by their values."""
-    numbers = [column for column in shape.times.values() if column.type not in TIMES and column.name != mapping.deleted]
-    if not numbers:
+    columns = numbers(shape)
+    if not columns:
         return mapping
-    if len(numbers) < len([column for column in shape.times.values() if column.name != mapping.deleted]):
+    if len(columns) < len([column for column in shape.times.values() if column.name != mapping.deleted]):
         found.undecided.append("some times are numbers and others of a type for times: which of them to use")
         return mapping
-    named = {words.unit(column.name) for column in numbers} - {None}
-    units = named | ({evidence.unit} if evidence.unit else set())
-    listed = ", ".join(column.name for column in numbers)
-    if len(units) != 1:
-        why = "their names and values disagree" if units else "neither a name nor a value tells"
+    read = {column: evidence.numbers[column] for column in columns if column in evidence.numbers}
+    filled = [column for column, values in read.items() if values.is_known]
+    if odd := [column for column in filled if not read[column].unit]:
+        found.undecided.append(
+            f"{', '.join(odd)}: some numbers are no time of 2001 to 2286 in any unit; a mapping takes NULL for no time"
+        )
+        return mapping
+    units = {read[column].unit for column in filled}
+    named = {words.unit(column) for column in columns} - {None}
+    listed = ", ".join(columns)
+    if len(units | named) != 1:
+        why = "their names and values disagree" if units | named else "neither a name nor a value tells"
         found.undecided.append(f"{listed} are numbers of an unknown unit, {why}: epoch")
         return mapping
-    (unit,) = units
-    if evidence.unit:
-        found.proved.append(f"{listed} are {unit} since 1970, by their values")
-    else:
-        found.assumed.append(f"{listed} are {unit} since 1970, by their names; no value could be read")
+    (unit,) = units | named
+    if filled:
+        found.proved.append(f"{', '.join(filled)} are {unit} since 1970, by their values")
+    if empty := [column for column in columns if column not in filled]:
+        why = "no value could be read" if evidence.unreadable else "there is no value yet"
+        why = f"as {', '.join(filled)} are" if filled else f"by their names; {why}"
+        found.assumed.append(f"{', '.join(empty)} are {unit} since 1970, {why}")
     return replace(mapping, epoch=unit)  # type: ignore[arg-type] # one of the three
+
+
+def _always_set(mapping: OutboxMapping, shape: Shape, evidence: Evidence) -> Iterator[str]:
+    """Columns that would say of every row, or of every new one, that something has happened."""
+    names = (*mapping.markers, mapping.deleted)
+    for meaning, column in shape.times.items():
+        if column.name not in names or (meaning == "deleted" and column.type in ("boolean", *INTEGERS)):
+            continue
+        if column.not_null:
+            yield f"{column.name} is never NULL, so that it does not tell which jobs are {_HAPPENED[meaning]}"
+        elif default := evidence.default(column.name):
+            yield f"{column.name} is {default} by default, and not NULL, as if every new job were {_HAPPENED[meaning]}"
 
 
 def _zone(mapping: OutboxMapping, shape: Shape, evidence: Evidence, configured: str, found: _Findings) -> str:

@@ -44,6 +44,10 @@ def prove(config: Config) -> Proof:
         for collector in sampling.database_collectors:
             try:
                 outcome = collector.collect()
+                # Some are sent only once a job is gone.
+                with sampling.database.sample(*collector.reads) as session:
+                    for statement in collector.statements:
+                        session.plan(statement)
             except (LoginRefused, Stale, Unreachable):
                 raise
             except SampleError as error:
@@ -53,7 +57,7 @@ def prove(config: Config) -> Proof:
         notes = list(_advice(readings))
         if sampling.mapping.status and not failures:
             with sampling.database.sample(*relations.reads(sampling.mapping, "statuses")) as session:
-                notes += statuses.unlisted(sampling.mapping, statuses.read(session))
+                notes += statuses.problems(sampling.mapping, statuses.read(session))
     finally:
         sampling.database.close()
     found = tuple(signals(sampling.mapping, readings, time.time())) if not failures else ()

@@ -14,6 +14,7 @@ _UNMARKED = (
     "lock). An outbox that is read from the write-ahead log has none, and its rows do not tell what was read"
 )
 _VIEW = "it is a view, whose rows cannot be proved complete; map a table below it: {}"
+_LAST_WORDS = (("status",), ("state",))
 _FOREIGN = "it is a table of another server, whose rows cannot be proved complete"
 
 
@@ -21,7 +22,8 @@ _FOREIGN = "it is a table of another server, whose rows cannot be proved complet
 class Shape:
     """The columns of a table by meaning. `times` has those of `words.yaml`; `unclear` is what a person has to decide.
 
-    `flag` is a boolean that is true for processed jobs. `texts` are columns of times whose type is text.
+    `flag` is a boolean that is true for processed jobs. `texts` are columns of times whose type is text. `untold` are
+    the names of columns without a meaning that is known, by whose kind the state of a job may rest on them.
     """
 
     relation: Relation
@@ -33,6 +35,7 @@ class Shape:
     queue: Column | None = None
     texts: tuple[Column, ...] = ()
     unclear: tuple[str, ...] = ()
+    untold: tuple[str, ...] = ()
 
     @property
     def is_marked(self) -> bool:
@@ -82,8 +85,6 @@ def read(relation: Relation) -> Shape:
     status = _status(relation, unclear)
     if "processed" in times or status:
         flag = None
-    if "processed" in times and not status and times["processed"].not_null:
-        unclear.append(f"{times['processed'].name} is never NULL, so that it does not tell which jobs are processed")
     unclear += _flags(relation)
     unclear += _ambiguous(relation, has_status=status is not None)
     untold = {"created", *(() if status or flag else ("processed",))} - times.keys()
@@ -92,9 +93,34 @@ def read(relation: Relation) -> Shape:
         for column in relation.columns
         if column.type in TEXTS and any(rank(vocabulary()["times"][each], column.name) is not None for each in untold)
     )
+    queue = _queue(relation)
+    told = {column.name for column in (*times.values(), status, flag, attempts, maximum, queue) if column}
     return Shape(
-        relation, MappingProxyType(times), status, flag, attempts, maximum, _queue(relation), texts, tuple(unclear)
+        relation,
+        MappingProxyType(times),
+        status,
+        flag,
+        attempts,
+        maximum,
+        queue,
+        texts,
+        tuple(unclear),
+        tuple(_untold(relation, told, has_status=status is not None)),
     )
+
+
+def _untold(relation: Relation, told: set[str], *, has_status: bool) -> Iterator[str]:
+    """A status tells the state of a job, whatever other times there are; not so a flag."""
+    names = vocabulary()
+    times = names["times"]
+    asked = {*chain(*names["same_as"].values(), *times["failed"], *times["running"]), *names["changed"]}
+    for column in relation.columns:
+        if column.name in {*told, *relation.key} or core(column.name) in asked:
+            continue
+        is_state = column.type == "boolean" or (column.is_text and words(column.name)[-1:] in _LAST_WORDS)
+        is_time = column.type in TIMES and not column.not_null
+        if is_state or (not has_status and (is_time or column.labels)):
+            yield column.name
 
 
 def _times(relation: Relation, counted: set[str], unclear: list[str]) -> Iterator[tuple[str, Column]]:

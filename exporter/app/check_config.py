@@ -163,7 +163,7 @@ def _mapping(sampling: Sampler) -> Iterator[ConfigFinding]:
     except SampleError as error:
         yield ConfigFinding("mapping", note=f"{error}; whether every status has a meaning is unknown")
         return
-    yield from (ConfigFinding("mapping", note=each) for each in statuses.unlisted(sampling.mapping, rows))
+    yield from (ConfigFinding("mapping", note=each) for each in statuses.problems(sampling.mapping, rows))
 
 
 def _absent(mapping: OutboxMapping) -> Mapping[str, tuple[str, ...]]:

@@ -84,6 +84,8 @@ _ERROR_MAPPING: tuple[tuple[type[psycopg.Error], type[SampleError]], ...] = (
     (errors.InvalidSchemaName, SchemaMismatch),
     (errors.WrongObjectType, SchemaMismatch),
     (errors.DatatypeMismatch, SchemaMismatch),
+    # A value of the configuration that the type of its column does not have.
+    (errors.InvalidTextRepresentation, SchemaMismatch),
     # Answers are not converted: this is about a name of the configuration that the database's encoding cannot write.
     (errors.UntranslatableCharacter, SchemaMismatch),
     (psycopg.OperationalError, Unreachable),
@@ -111,7 +113,8 @@ def _special(error: psycopg.Error, text: str, prefix: str) -> SampleError | None
         return SchemaMismatch(f"database.timestamp_zone: the server does not know this time zone: {text}")
     if isinstance(error, errors.InvalidTextRepresentation):
         proofs = (kind(prefix + reason) for name, (kind, reason) in _PROOFS.items() if name in text)
-        return next(proofs, None)
+        if failed := next(proofs, None):
+            return failed
     if isinstance(error, errors.InternalError_) and any(words in text for words in _GONE):
         return Unreachable(text)
     return _refused_connection(error, text) if isinstance(error, psycopg.OperationalError) else None

@@ -48,7 +48,8 @@ class SqlStatement:
     def compose(self, schema: str, mapping: OutboxMapping = DEFAULT) -> sql.Composed:
         """The statement for the tables of `schema`, every name quoted."""
         # The text comes from this package's own files and from nowhere else.
-        return sql.SQL(self.text).format(**relations.compose(mapping, schema))
+        parts = {name: _without_parameters(part) for name, part in relations.compose(mapping, schema).items()}
+        return sql.SQL(self.text).format(**parts)
 
     def with_literals(self, schema: str, parameters: Mapping[str, object]) -> bytes:
         """The statement with its parameters as literals, so that several of these can be sent in one message."""
@@ -68,6 +69,11 @@ def literal(value: object) -> sql.Composable:
     quoted = value.replace("\\", "\\\\").replace("'", "''")
     # In the form that means the same with standard_conforming_strings on and off.
     return sql.SQL(f"E'{quoted}'" if "\\" in value else f"'{quoted}'")
+
+
+def _without_parameters(part: sql.Composable) -> sql.Composable:
+    """A part of a statement as it is sent: psycopg takes a percent sign in a name or a value for a parameter's."""
+    return sql.SQL(part.as_string().replace("%", "%%"))
 
 
 def parse(name: str, text: str) -> SqlStatement:
@@ -129,7 +135,7 @@ def statement(
     Cached: composing takes longer than the rest of a fetch.
     """
     comment, _, asked = load(name).compose(schema, mapping).as_string().partition("\n")
-    text = f"{comment}\nSELECT answer.* FROM (\n{asked}\n) AS answer WHERE {condition}"
+    text = f"{comment}\nSELECT answer.* FROM (\n{asked}\n) AS answer WHERE {condition.replace('%', '%%')}"
     return text.encode(encoding, "replace")
 
 

@@ -31,6 +31,7 @@ def reads(mapping: OutboxMapping, *relations: str) -> tuple[Table, ...]:
     needed = {column for relation in relations for column in RELATIONS[relation](mapping)}
     times = {mapping.created, mapping.processed, mapping.failed, mapping.due, mapping.expires, mapping.last_attempt}
     kinds = {
+        mapping.deleted: "removed",
         **dict.fromkeys(times, "number" if mapping.epoch else "time"),
         **dict.fromkeys(mapping.id, "id"),
         mapping.queue: "text",
@@ -38,7 +39,10 @@ def reads(mapping: OutboxMapping, *relations: str) -> tuple[Table, ...]:
         mapping.max_attempts: "integer",
     }
     columns = tuple(column for column in job_columns(mapping) if column in needed)
-    found = [Table(mapping.table, columns, tuple(kinds.get(column, "") for column in columns))] if columns else []
+    markers = tuple(column for column in columns if column in mapping.markers)
+    found = (
+        [Table(mapping.table, columns, tuple(kinds.get(column, "") for column in columns), markers)] if columns else []
+    )
     if any(_reads_events(mapping, relation) for relation in relations):
         found.append(_events(mapping))
     if any(_reads_queues(mapping, relation) for relation in relations):
@@ -106,7 +110,7 @@ def _all(m: OutboxMapping) -> Names:
 
 
 def _statuses(m: OutboxMapping) -> Names:
-    return (m.status, m.deleted)
+    return (m.status, m.processed, m.deleted)
 
 
 def _terms(m: OutboxMapping) -> Names:

@@ -75,6 +75,7 @@ class Session:
             raise SampleError("the server did not give a read-only, repeatable-read transaction; nothing was sampled")
         self._tracker.check(settings.max_replay_lag, facts.role)
         visibility.check_access(facts.role, seen)
+        visibility.check_markers(reads, seen)
         self._nullable = {column for found in seen for column in found.nullable_columns}
         self.is_filtered = any(found.row_security for found in seen)
         if self.is_filtered:

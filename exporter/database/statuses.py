@@ -1,5 +1,9 @@
-"""The values of the status that stand in rows: what people have to hear of is a value that means nothing."""
+"""The values of the status that stand in rows.
 
+What people have to hear of: a value that means nothing, and one that the time of processing contradicts.
+"""
+
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -16,6 +20,8 @@ class StatusRow:
     """One row of sql/adoption/statuses.sql."""
 
     status: str | None
+    meaning: str | None
+    is_timed: bool | None
     jobs: int
 
 
@@ -30,12 +36,33 @@ def listed(mapping: OutboxMapping) -> tuple[str, ...]:
     return (*m.status_pending, *m.status_retrying, *m.status_running, *m.status_processed, *m.status_failed)
 
 
-def unlisted(mapping: OutboxMapping, rows: Iterable[StatusRow]) -> Iterator[str]:
-    """The values that stand in rows and mean nothing in the mapping: such jobs count as cancelled."""
-    known, rows = listed(mapping), tuple(rows)
+def problems(mapping: OutboxMapping, rows: Iterable[StatusRow]) -> Iterator[str]:
+    """The values that mean nothing in the mapping, which count as cancelled, and those that their rows contradict."""
+    rows = tuple(rows)
     among = f" of the first {count(ROW_LIMIT)}" if sum(row.jobs for row in rows) >= ROW_LIMIT else ""
+    unlisted: Counter[str | None] = Counter()
     for row in rows:
-        if row.status not in known:
-            value = "NULL" if row.status is None else f"'{row.status}'"
-            counted = f"{count(row.jobs)} row{'' if row.jobs == 1 else 's'}{among}"
-            yield f"{mapping.status} {value} ({counted}) means nothing in this mapping; counted nowhere"
+        if row.meaning is None:
+            unlisted[row.status] += row.jobs
+    for status, jobs in unlisted.items():
+        named = f"{_value(mapping, status)} ({_rows(jobs)}{among})"
+        yield f"{named} means nothing in this mapping; counted nowhere"
+    for row in rows:
+        if contradiction := _contradiction(mapping, row):
+            yield f"{_value(mapping, row.status)}: {_rows(row.jobs)}{among} {contradiction}"
+
+
+def _contradiction(mapping: OutboxMapping, row: StatusRow) -> str:
+    if row.meaning == "processed" and row.is_timed is False:
+        return f"without {mapping.processed}: in no figure of processed jobs, nor in the backlog"
+    if row.meaning == "pending" and row.is_timed:
+        return f"with {mapping.processed}: in the backlog, as the status says, and in no figure of processed jobs"
+    return ""
+
+
+def _value(mapping: OutboxMapping, status: str | None) -> str:
+    return f"{mapping.status} " + ("NULL" if status is None else f"'{status}'")
+
+
+def _rows(number: int) -> str:
+    return f"{count(number)} row{'' if number == 1 else 's'}"

@@ -33,12 +33,14 @@ _EXPECTED = "expected timestamptz for a time, an integer for attempts, text for 
 class Table:
     """A table that a collector reads, and the columns of it that it needs: no more is ever asked for.
 
-    Shape: `kinds` has the kind of each column, as in `KINDS`; empty for the columns that are named there.
+    Shape: `kinds` has the kind of each column, as in `KINDS`; empty for the columns that are named there. `markers` are
+    the columns whose NULL says that something has not happened.
     """
 
     name: str
     columns: tuple[str, ...]
     kinds: tuple[str, ...] = ()
+    markers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,17 @@ def check_access(role: str, answers: Iterable[TableVisibility]) -> None:
         _check_columns(role, found)
         _check_types(found)
         _check_rows(role, found)
+
+
+def check_markers(reads: Iterable[Table], answers: Iterable[TableVisibility]) -> None:
+    """Return when each marker may be NULL: another one says the same of every row. Raises: SchemaMismatch."""
+    nullable = {column for found in answers for column in found.nullable_columns}
+    for table in reads:
+        if always := [column for column in table.markers if f"{table.name}.{column}" not in nullable]:
+            raise SchemaMismatch(
+                f"{table.name} has {', '.join(always)} NOT NULL, where NULL means that something has not happened; "
+                "every row would count as processed, failed, running or removed"
+            )
 
 
 def remedy(role: str, statement: str) -> str:

@@ -121,6 +121,12 @@ class OutboxMapping:
         return bool(self.has_exhausted or self.has_running or self.due)
 
     @property
+    def markers(self) -> Names:
+        """The columns that say that something has happened to a job by not being NULL."""
+        processed = "" if self.status_processed else self.processed
+        return tuple(column for column in (processed, self.failed, self.error, self.running, self.deleted) if column)
+
+    @property
     def is_conserved(self) -> bool:
         """Whether a job leaves the backlog only when it is processed or removed."""
         known = len(self.id) == 1 and self.created and self.processed

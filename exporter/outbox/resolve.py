@@ -78,6 +78,11 @@ def _problems(m: OutboxMapping) -> Iterator[MappingProblem]:
         ("attempts", bool(m.max_attempts and not m.attempts), "missing; max_attempts limits the column that it names"),
         (
             "max_attempts",
+            m.max_attempts == "0",
+            "expected a column, or 1 or more; without a limit leave it out",
+        ),
+        (
+            "max_attempts",
             m.is_cancelled_below_max_attempts and not m.max_attempts,
             "missing; is_cancelled_below_max_attempts compares with it",
         ),

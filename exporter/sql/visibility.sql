@@ -5,7 +5,8 @@
 --   tables text[]: names of the tables
 --   columns text[]: columns that must be readable; one per entry of `column_tables`
 --   column_tables text[]: the table of each column
---   column_kinds text[]: what each is read as: time, text, integer, id (a value that is never null), or '' for anything
+--   column_kinds text[]: what each is read as: time, number (of a time), text, integer, id (a value that is never null),
+--     removed (true, not 0 or not null where a row is no job any more), or '' for anything
 --   zone text: by which columns of type timestamp are read; '' when it is not configured
 -- Columns:
 --   schema_name text not null: as asked, quoted where its name needs it
@@ -16,7 +17,8 @@
 --   unreadable_columns text[] not null: columns that the role may not SELECT
 --   unfit_columns text[] not null: columns of a type that is not read as that kind, each with its type
 --   zoneless_columns text[] not null: columns of type timestamp, which say no moment without a zone
---   nullable_columns text[] not null: columns that may hold NULL, each after its table's name as asked and a dot
+--   nullable_columns text[] not null: columns that may hold NULL, each after its table's name as asked and a dot; of the
+--     kind removed, also those that may hold false or 0
 --   zone text null: the time zone that was set for the transaction; null where no column takes one
 --   row_security boolean not null: row-level security applies to this role; then it is switched on for the transaction
 --   opened boolean not null: a permissive policy lets this role read every row
@@ -91,7 +93,11 @@ LEFT JOIN LATERAL (
         array_agg(quote_ident(col.name)) FILTER (
             WHERE col.kind = 'time' AND col.base = 'timestamp'::regtype
         ) AS zoneless,
-        array_agg(wanted.table_name || '.' || col.name) FILTER (WHERE NOT col.attnotnull) AS nullable
+        array_agg(wanted.table_name || '.' || col.name) FILTER (
+            WHERE NOT col.attnotnull OR col.kind = 'removed' AND col.base IN (
+                'bool'::regtype, 'int2'::regtype, 'int4'::regtype, 'int8'::regtype
+            )
+        ) AS nullable
     FROM (
         SELECT
             a.*,

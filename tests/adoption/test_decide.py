@@ -20,7 +20,7 @@ def proposed(*columns: str, evidence: Evidence | None = None, **given: Any) -> P
 
 
 def seen(*values: str | None) -> Evidence:
-    return Evidence(statuses=tuple(StatusRow(value, 3) for value in values))
+    return Evidence(statuses=tuple(StatusRow(value, None, None, 3) for value in values))
 
 
 def test_times():
@@ -66,7 +66,7 @@ def test_an_enumeration_says_all_values():
 
 def test_a_check_says_all_values():
     check = ExpressionsRow("state", None, ["CHECK ((state = ANY (ARRAY['new'::text, 'sent'::text])))"], "UTC")
-    found = proposed("state:text!", evidence=Evidence({"state": check}, statuses=(StatusRow("new", 1),)))
+    found = proposed("state:text!", evidence=Evidence({"state": check}, statuses=(StatusRow("new", None, None, 1),)))
     assert found.mapping is not None
     assert (found.mapping.status_pending, found.mapping.status_processed) == (("new",), ("sent",))
     assert found.is_complete
@@ -157,23 +157,35 @@ def test_attempts_and_retries_are_not_the_same():
 @pytest.mark.parametrize(
     ("columns", "numbers", "epoch", "undecided"),
     [
-        (("created_ms:bigint", "sent_ms:bigint"), None, "milliseconds", ()),
-        (("created:bigint", "sent:bigint"), NumbersRow(1.7e9, 1.8e9), "seconds", ()),
+        (("created_ms:bigint", "sent_ms:bigint"), (), "milliseconds", ()),
+        (("created:bigint", "sent:bigint"), (NumbersRow(1.7e9, 1.8e9), NumbersRow(None, None)), "seconds", ()),
         (
             ("created:bigint", "sent:bigint"),
+            (NumbersRow(1.7e12, 1.8e12), NumbersRow(1.7e9, 1.8e9)),
             None,
+            ("created, sent are numbers of an unknown unit, their names and values disagree: epoch",),
+        ),
+        (
+            ("created:bigint", "sent:bigint"),
+            (NumbersRow(1.7e9, 1.8e9), NumbersRow(0, 1.8e9)),
+            None,
+            ("sent: some numbers are no time of 2001 to 2286 in any unit; a mapping takes NULL for no time",),
+        ),
+        (
+            ("created:bigint", "sent:bigint"),
+            (),
             None,
             ("created, sent are numbers of an unknown unit, neither a name nor a value tells: epoch",),
         ),
         (
             ("created_ms:bigint", "sent_ms:bigint"),
-            NumbersRow(1.7e9, 1.8e9),
+            (NumbersRow(1.7e9, 1.8e9), NumbersRow(None, None)),
             None,
             ("created_ms, sent_ms are numbers of an unknown unit, their names and values disagree: epoch",),
         ),
         (
             ("created_at:at", "sent_ms:bigint"),
-            None,
+            (),
             None,
             ("some times are numbers and others of a type for times: which of them to use",),
         ),
@@ -181,7 +193,8 @@ def test_attempts_and_retries_are_not_the_same():
 )
 def test_times_as_numbers(columns, numbers, epoch, undecided):
     """Names and values have to agree."""
-    found = proposed(*columns, evidence=Evidence(numbers=numbers))
+    names = [column.partition(":")[0] for column in columns]
+    found = proposed(*columns, evidence=Evidence(numbers=dict(zip(names, numbers, strict=False))))
     assert found.mapping is not None
     assert (found.mapping.epoch, found.undecided) == (epoch, undecided)
 
@@ -214,11 +227,82 @@ def test_a_refusal():
 
 
 def test_what_rows_are_asked():
-    """The status and the numbers, by the key."""
+    """The status, by the key, and the numbers that may be times."""
     read = shape.read(table("outbox", "id:bigint!", "created:bigint", "sent:bigint", "deleted_at:bigint"))
     asked = decide.question(read)
-    assert (asked.table, asked.schema, asked.id, asked.created) == ("outbox", "public", ("id",), "created")
-    assert (asked.epoch, asked.status) == ("microseconds", "")
-    assert decide.asks_numbers(read)
-    assert not decide.asks_numbers(shape.read(table("outbox", "id:bigint!", "sent_at:at")))
+    assert (asked.table, asked.schema, asked.id, asked.created) == ("outbox", "public", ("id",), "")
+    assert (asked.epoch, asked.status) == (None, "")
+    assert decide.numbers(read) == ("created", "sent")
+    assert decide.numbers(shape.read(table("outbox", "id:bigint!", "sent_at:at"))) == ()
     assert decide.question(shape.read(table("outbox", "id:bigint!", "sent:bool!"))).status == "sent"
+
+
+def default(column: str, value: str) -> Evidence:
+    return Evidence({column: ExpressionsRow(column, value, [], "UTC")})
+
+
+@pytest.mark.parametrize(
+    ("columns", "evidence", "undecided"),
+    [
+        (("done_at:at!",), None, "done_at is never NULL, so that it does not tell which jobs are processed"),
+        (
+            ("sent_at:at", "locked_at:at!"),
+            None,
+            "locked_at is never NULL, so that it does not tell which jobs are running",
+        ),
+        (
+            ("sent_at:at", "deleted_at:at!"),
+            None,
+            "deleted_at is never NULL, so that it does not tell which jobs are removed",
+        ),
+        (
+            ("sent_at:at",),
+            default("sent_at", "'infinity'::timestamp with time zone"),
+            (
+                "sent_at is 'infinity'::timestamp with time zone by default, and not NULL, "
+                "as if every new job were processed"
+            ),
+        ),
+        (
+            ("sent_at:at", "retries:int!"),
+            default("retries", "5"),
+            (
+                "retries begins with 5: does it count down? A mapping takes a number of attempts, which begins with 0; "
+                "otherwise leave it out"
+            ),
+        ),
+        (
+            ("created_at:at!", "attempts:int!", "publish_status:text", "confirmed_at:at", "active:bool!"),
+            None,
+            "which jobs are processed: does publish_status, confirmed_at, active say so, or are their rows deleted?",
+        ),
+    ],
+)
+def test_columns_that_do_not_tell_what_their_names_say(columns, evidence, undecided):
+    """Or that may tell what no known name does."""
+    assert proposed(*columns, evidence=evidence).undecided == (undecided,)
+
+
+def test_columns_without_a_meaning():
+    """Are taken to say nothing, which is an assumption; that a row was changed says nothing indeed."""
+    found = proposed("created_at:at!", "sent_at:at", "updated_at:at", "on_hold:bool!", "archived_at:at", "title:text")
+    assert found.assumed[-1:] == (
+        "on_hold, archived_at: taken to say nothing about a job that the mapping does not say",
+    )
+    status = proposed("status:text!", "archived_at:at", "is_html:bool!", evidence=seen("new", "sent"))
+    assert status.assumed[-1:] == ("is_html: taken to say nothing about a job that the mapping does not say",)
+
+
+def test_values_that_a_check_does_not_admit_as_they_are():
+    """Such as one about lower(state)."""
+    check = ExpressionsRow("state", None, ["CHECK ((lower(state) = ANY (ARRAY['new'::text, 'sent'::text])))"], "UTC")
+    found = proposed("state:text!", evidence=Evidence({"state": check}, (StatusRow("NEW", None, None, 1),)))
+    assert found.mapping is not None
+    assert found.mapping.status_pending == ("new", "NEW")
+
+
+def test_a_time_of_cancellation():
+    """Such a job is none any more."""
+    found = proposed("created_at:at!", "sent_at:at", "cancelled_at:at")
+    assert found.mapping is not None
+    assert found.mapping.deleted == "cancelled_at"

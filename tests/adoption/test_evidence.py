@@ -35,6 +35,8 @@ def test_the_zone_that_a_default_writes(default, zone):
     [
         (("CHECK ((c = ANY (ARRAY['a'::text, 'it''s'::text])))",), ("a", "it's")),
         (("CHECK (((c)::text = ANY ((ARRAY['a'::character varying])::text[])))",), ("a",)),
+        (("CHECK ((c = ANY (ARRAY[0, 1, 20])))",), ("0", "1", "20")),
+        (("CHECK ((c = ANY ('{a,b}'::text[])))",), ()),
         (("CHECK ((c <> 'a'::text))",), ()),
         (("CHECK ((NOT (c = ANY (ARRAY['a'::text]))))",), ()),
         (("CHECK ((c <> ALL (ARRAY['a'::text])))",), ()),
@@ -59,4 +61,20 @@ def test_the_values_that_a_check_admits(checks, values):
 )
 def test_the_unit_of_numbers(lowest, highest, unit):
     """All of them have to be times of our days in it."""
-    assert Evidence(numbers=NumbersRow(lowest, highest)).unit == unit
+    found = NumbersRow(lowest, highest)
+    assert (found.unit, found.is_known) == (unit, lowest is not None)
+
+
+@pytest.mark.parametrize(
+    ("default", "text", "number"),
+    [
+        ("5", "5", 5),
+        ("'-1'::integer", "'-1'::integer", -1),
+        ("'infinity'::timestamp with time zone", "'infinity'::timestamp with time zone", None),
+        ("NULL::timestamp with time zone", "", None),
+        (None, "", None),
+    ],
+)
+def test_the_value_of_a_new_row(default, text, number):
+    found = expressions(default)
+    assert (found.default("c"), found.beginning("c")) == (text, number)

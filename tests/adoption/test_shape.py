@@ -50,7 +50,6 @@ def test_meanings(columns, found):
     [
         (("sent_at:at", "delivered_at:at"), "sent_at, delivered_at: which of them is processed"),
         (("status:text", "state:text"), "status, state: which of them is status"),
-        (("done_at:at!",), "done_at is never NULL, so that it does not tell which jobs are processed"),
         (("failed_at:at",), "failed_at: is it set when a job is given up (failed), or at each failure (last_attempt)?"),
         (
             ("locked_until:at",),

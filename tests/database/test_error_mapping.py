@@ -50,7 +50,7 @@ def test_the_reason_of_each_error(error, reason):
             "the privileges of the role changed",
         ),
         (errors.InvalidTextRepresentation("boolean: outbox_exporter.tables"), Reason.LOCK, "was rewritten or replaced"),
-        (errors.InvalidTextRepresentation("boolean: other"), Reason.INTERNAL, "InvalidTextRepresentation: "),
+        (errors.InvalidTextRepresentation("enum: other"), Reason.SCHEMA, "enum: other"),
         (errors.InternalError_("unable to read data from DB node 0"), Reason.CONNECTION, "unable to read data"),
         (errors.InternalError_("cache lookup failed"), Reason.INTERNAL, "InternalError_: cache lookup failed"),
         (psycopg.OperationalError("session is read-only"), Reason.CONNECTION, "target_session_attrs=primary"),

@@ -104,7 +104,10 @@ def test_kinds_of_columns():
                             events_at="at", events_created=("new",))  # fmt: skip
     assert relations.reads(mapping, "pending_jobs") == (
         Table(
-            "jobs", ("a", "b", "topic", "tries", "made", "done"), ("id", "id", "text", "integer", "number", "number")
+            "jobs",
+            ("a", "b", "topic", "tries", "made", "done"),
+            ("id", "id", "text", "integer", "number", "number"),
+            ("done",),
         ),
     )
 

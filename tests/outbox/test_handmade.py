@@ -25,7 +25,7 @@ REFUSED: Final = [name for name, case in CASES.items() if "refused" in case]
 
 def test_each_database_has_a_mapping_or_a_reason():
     assert CASES.keys() == {file.stem for file in FOLDER.glob("*.sql")}
-    assert len(CASES) == 14
+    assert len(CASES) == 16
     for name, case in CASES.items():
         assert ("mapping" in case) != ("refusal" in case), name
         assert not {"refused", "instead"} & case.keys() or "refusal" in case, name

@@ -101,8 +101,23 @@ class JobRelations:
         return self._select((self._row.id, *times), self._row.alive)
 
     def _statuses(self) -> Part:
-        status = sql.SQL("{}::text").format(sql.Identifier(self._m.status)) if self._m.status else sql.SQL("NULL::text")
-        return self._select(((status, "status"),), self._row.alive)
+        m = self._m
+        status = sql.SQL("{}::text").format(sql.Identifier(m.status)) if m.status else sql.SQL("NULL::text")
+        meanings = {
+            "pending": (*m.status_pending, *m.status_retrying),
+            "running": m.status_running,
+            "processed": m.status_processed,
+            "failed": m.status_failed,
+        }
+        # The server compares, as in every other statement: 't' is a value of a boolean, and its text is 'true'.
+        cases = [
+            sql.SQL("WHEN {} THEN {}").format(self._row.status(values), sql.Literal(meaning))
+            for meaning, values in meanings.items()
+            if values
+        ]
+        meaning = sql.SQL("CASE {} END").format(sql.SQL(" ").join(cases)) if cases else sql.SQL("NULL::text")
+        is_timed = is_set(m.processed) if m.processed else sql.SQL("NULL::boolean")
+        return self._select(((status, "status"), (meaning, "meaning"), (is_timed, "is_timed")), self._row.alive)
 
     # --- by the table of transitions ---
 

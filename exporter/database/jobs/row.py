@@ -11,6 +11,8 @@ from exporter.outbox.mapping import DEFAULT, OutboxMapping
 # The name of a queue, as a join with the table of queues names it.
 QUEUE_NAME = "outbox_queue_name"
 _PER_SECOND = {"seconds": "1", "milliseconds": "1000", "microseconds": "1000000"}
+# 9999-12-31 23:59:59 UTC: later than any time that is believed.
+_LAST_SECOND = "253402300799"
 
 
 class JobRow:
@@ -71,8 +73,11 @@ class JobRow:
             return sql.SQL("NULL::timestamptz")
         if not self._m.epoch:
             return sql.Identifier(column)
-        units = sql.SQL(_PER_SECOND[self._m.epoch])
-        return sql.SQL("to_timestamp({}::double precision / {})").format(sql.Identifier(column), units)
+        number, units = sql.Identifier(column), sql.SQL(_PER_SECOND[self._m.epoch])
+        # The largest integer stands for "never", and the server has no time for it, nor for NaN, which is larger still.
+        return sql.SQL(
+            "CASE WHEN {} IS NOT NULL THEN to_timestamp(greatest(0, least({}::double precision / {}, {}))) END"
+        ).format(number, number, units, sql.SQL(_LAST_SECOND))
 
     @property
     def alive(self) -> Sequence[Part]:
@@ -100,13 +105,17 @@ class JobRow:
         return (not_set(self._m.running),) if self._m.running else ()
 
     @property
-    def _limit(self) -> Part:
-        limit = self._m.max_attempts
-        return sql.SQL(limit) if limit.isdigit() else sql.Identifier(limit)
-
-    @property
     def _has_reached_limit(self) -> Part:
-        return sql.SQL("coalesce({}, 0) >= {}").format(sql.Identifier(self._m.attempts), self._limit)
+        return self._compared(">=", "false")
+
+    def _compared(self, operator: str, unlimited: str) -> Part:
+        """The attempts with their limit; a job whose limit is NULL has none."""
+        limit, attempts = self._m.max_attempts, sql.Identifier(self._m.attempts)
+        if limit.isdigit():
+            return sql.SQL(f"coalesce({{}}, 0) {operator} {limit}").format(attempts)
+        return sql.SQL(f"coalesce(coalesce({{}}, 0) {operator} {{}}, {unlimited})").format(
+            attempts, sql.Identifier(limit)
+        )
 
     @property
     def failed(self) -> Part:
@@ -134,7 +143,7 @@ class JobRow:
         """None of these reasons holds."""
         m, found = self._m, []
         if m.max_attempts:
-            found.append(sql.SQL("coalesce({}, 0) < {}").format(sql.Identifier(m.attempts), self._limit))
+            found.append(self._compared("<", "true"))
         if m.expires:
             expires = self.time(m.expires)
             found.append(sql.SQL("({} IS NULL OR {} > now())").format(expires, expires))

@@ -1,5 +1,5 @@
 -- adoption/numbers.sql
--- Question: Between which numbers do times lie that are stored as numbers?
+-- Question: Between which numbers do the times of a column lie that are stored as numbers?
 -- Parameters:
 --   count_limit bigint: so many rows are read at most
 -- Columns:
@@ -8,10 +8,10 @@
 -- Index: none, reads the first rows of the table
 -- Source: the mapping reads them as microseconds, in which a number of any unit is a valid time
 SELECT
-    min(extract(epoch FROM coalesce(found.created_at, found.processed_at)) * 1000000)::double precision AS lowest,
-    max(extract(epoch FROM coalesce(found.created_at, found.processed_at)) * 1000000)::double precision AS highest
+    min(extract(epoch FROM found.created_at) * 1000000)::double precision AS lowest,
+    max(extract(epoch FROM found.created_at) * 1000000)::double precision AS highest
 FROM (
-    SELECT all_jobs.created_at, all_jobs.processed_at
+    SELECT all_jobs.created_at
     FROM {all_jobs}
     LIMIT %(count_limit)s::bigint
 ) AS found
