@@ -8,6 +8,7 @@ from exporter.adoption.catalogue import INTEGERS, TIMES, Column
 from exporter.adoption.evidence import Evidence
 from exporter.adoption.proposal import Proposal
 from exporter.adoption.shape import Shape
+from exporter.database.relations import AGELESS
 from exporter.database.statuses import ROW_LIMIT
 from exporter.outbox.mapping import OutboxMapping
 
@@ -67,6 +68,9 @@ def propose(shape: Shape, evidence: Evidence, timestamp_zone: str = "", *, is_ch
     mapping = _by_status(mapping, shape, evidence, found)
     mapping = _by_attempts(mapping, shape, evidence, found)
     mapping = replace(mapping, queue=shape.queue.name if shape.queue else "")
+    due = shape.times.get("due")
+    if due and not due.not_null and not mapping.has_created:
+        found.assumed.append(AGELESS.format(due.name))
     untold = ", ".join(shape.untold)
     if not shape.is_marked:
         mapping = replace(mapping, is_removed_when_processed=True)

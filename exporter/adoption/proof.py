@@ -75,7 +75,8 @@ def signals(mapping: OutboxMapping, readings: Iterable[Reading], now: float) -> 
     yield Signal("backlog", sum(pending.values()), f"{_jobs(sum(pending.values()))} ({states})")
     oldest = values.get(catalogue.OLDEST_PENDING, {})
     age = max((now - created for created in oldest.values()), default=None)
-    yield _signal("oldest job", age, duration, unknown.get(catalogue.OLDEST_PENDING) or "no job waits")
+    untimed = "no job that waits has a time" if sum(pending.values()) else "no job waits"
+    yield _signal("oldest job", age, duration, unknown.get(catalogue.OLDEST_PENDING) or untimed)
     hour: Mapping[str, tuple[Metric, tuple[str, ...]]] = {
         "processing time": (catalogue.LAST_HOUR_PROCESSING_TIME, ("processed",)),
         "last hour": (catalogue.LAST_HOUR_PROCESSED, ()),

@@ -155,15 +155,22 @@ def _mapping(sampling: Sampler) -> Iterator[ConfigFinding]:
     """Of a mapping: which metrics are absent and why, and which values of the status mean nothing, are notes."""
     for reason, metrics in _absent(sampling.mapping).items():
         yield ConfigFinding("mapping", note=f"{reason}: without {', '.join(metrics)}")
-    if not sampling.mapping.status:
-        return
     try:
-        with sampling.database.sample(*relations.reads(sampling.mapping, "statuses")) as session:
-            rows = statuses.read(session)
+        with sampling.database.sample(*relations.reads(sampling.mapping, "pending_jobs", "statuses")) as session:
+            notes = tuple(_doubts(session))
     except SampleError as error:
-        yield ConfigFinding("mapping", note=f"{error}; whether every status has a meaning is unknown")
+        yield ConfigFinding("mapping", note=f"{error}; whether it fits the rows is unknown")
         return
-    yield from (ConfigFinding("mapping", note=each) for each in statuses.problems(sampling.mapping, rows))
+    yield from (ConfigFinding("mapping", note=each) for each in notes)
+
+
+def _doubts(session: Session) -> Iterator[str]:
+    """What holds of no sample, and makes figures say less than their names."""
+    m = session.mapping
+    if m.due and not m.has_created and session.may_be_null(f"{m.table}.{m.due}"):
+        yield relations.AGELESS.format(m.due)
+    if m.status:
+        yield from statuses.problems(m, statuses.read(session))
 
 
 def _absent(mapping: OutboxMapping) -> Mapping[str, tuple[str, ...]]:

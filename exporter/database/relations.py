@@ -15,6 +15,8 @@ from exporter.database.visibility import Table
 from exporter.outbox.mapping import DEFAULT, Names, OutboxMapping
 
 JOBS = "job_outbox"
+# Of a column of due times that may be NULL, where nothing says when a job was created.
+AGELESS = "{} may be NULL, and no column says when a job was created: such a job has no age, and no alert sees it wait"
 TABLES = (JOBS, "idempotency_keys", "fsm_events")
 
 

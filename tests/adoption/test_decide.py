@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -13,6 +13,10 @@ from exporter.adoption.evidence import Evidence, NumbersRow
 from exporter.adoption.proposal import Proposal
 from exporter.database.statuses import StatusRow
 from tests.adoption.relations import table
+
+AGELESS: Final = (
+    "due_at may be NULL, and no column says when a job was created: such a job has no age, and no alert sees it wait"
+)
 
 
 def proposed(*columns: str, evidence: Evidence | None = None, **given: Any) -> Proposal:
@@ -135,7 +139,7 @@ def test_what_is_assumed_of_a_status(values, assumed):
             ("sent_at:at", "locked_at:at"),
             ("locked_at is empty unless a worker has the job; a lock that nobody removes counts as running",),
         ),
-        (("due_at:at",), ("no column says which jobs are processed: their rows are deleted",)),
+        (("due_at:at",), (AGELESS, "no column says which jobs are processed: their rows are deleted")),
     ],
 )
 def test_what_is_assumed_of_workers(columns, assumed):
@@ -299,6 +303,13 @@ def test_values_that_a_check_does_not_admit_as_they_are():
     found = proposed("state:text!", evidence=Evidence({"state": check}, (StatusRow("NEW", None, None, 1),)))
     assert found.mapping is not None
     assert found.mapping.status_pending == ("new", "NEW")
+
+
+def test_a_time_that_not_every_job_has():
+    """Is no age for the others, unless they have a time of creation."""
+    assert proposed("due_at:at", "sent_at:at").assumed == (AGELESS,)
+    assert proposed("due_at:at!", "sent_at:at").assumed == ()
+    assert proposed("due_at:at", "created_at:at!", "sent_at:at").assumed == ()
 
 
 def test_a_time_of_cancellation():

@@ -243,6 +243,18 @@ def test_partitions(mails):
     assert found.values == before.values
 
 
+def test_jobs_without_an_age(mails):
+    """A due time that may be NULL is none, where no column says when a job was created."""
+    config = mails.settings()
+    without = replace(config, outbox=replace(config.outbox, created=None))
+    ageless = (
+        "note     mapping: due may be NULL, and no column says when a job was created: such a job has no age, and no "
+        "alert sees it wait"
+    )
+    assert ageless in map(str, check_config.database(Sampler(without, no_listener)))
+    assert ageless not in map(str, check_config.database(Sampler(config, no_listener)))
+
+
 def test_statuses_without_a_meaning(mails):
     """Such jobs count nowhere, and check-config says so, as it says what is absent and why."""
     statement = (
