@@ -10,7 +10,7 @@ from exporter.outbox.mapping import DEFAULT, OutboxMapping
 
 # The name of a queue, as a join with the table of queues names it.
 QUEUE_NAME = "outbox_queue_name"
-_PER_SECOND = {"seconds": "1", "milliseconds": "1000", "microseconds": "1000000"}
+PER_SECOND = {"seconds": "1", "milliseconds": "1000", "microseconds": "1000000"}
 # 9999-12-31 23:59:59 UTC: later than any time that is believed.
 _LAST_SECOND = "253402300799"
 
@@ -73,11 +73,14 @@ class JobRow:
             return sql.SQL("NULL::timestamptz")
         if not self._m.epoch:
             return sql.Identifier(column)
-        number, units = sql.Identifier(column), sql.SQL(_PER_SECOND[self._m.epoch])
+        number, units = sql.Identifier(column), sql.SQL(PER_SECOND[self._m.epoch])
+        seconds = sql.SQL("{}::double precision / {}").format(number, units)
+        if column == self._m.processed:
+            return sql.SQL("to_timestamp({})").format(seconds)  # an index may be on this
         # The largest integer stands for "never", and the server has no time for it, nor for NaN, which is larger still.
-        return sql.SQL(
-            "CASE WHEN {} IS NOT NULL THEN to_timestamp(greatest(0, least({}::double precision / {}, {}))) END"
-        ).format(number, number, units, sql.SQL(_LAST_SECOND))
+        return sql.SQL("CASE WHEN {} IS NOT NULL THEN to_timestamp(greatest(0, least({}, {}))) END").format(
+            number, seconds, sql.SQL(_LAST_SECOND)
+        )
 
     @property
     def alive(self) -> Sequence[Part]:

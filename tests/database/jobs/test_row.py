@@ -28,6 +28,9 @@ def test_times_as_numbers():
         'CASE WHEN "made" IS NOT NULL '
         'THEN to_timestamp(greatest(0, least("made"::double precision / 1000, 253402300799))) END'
     )
+    assert row(replace(BARE, epoch="milliseconds")).time("done").as_string() == (
+        'to_timestamp("done"::double precision / 1000)'
+    )
     assert row(BARE).time("").as_string() == "NULL::timestamptz"
 
 
