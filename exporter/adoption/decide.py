@@ -248,9 +248,9 @@ def _with_unit(mapping: OutboxMapping, shape: Shape, evidence: Evidence, found: 
 
 def _always_set(mapping: OutboxMapping, shape: Shape, evidence: Evidence) -> Iterator[str]:
     """Columns that would say of every row, or of every new one, that something has happened."""
-    names = (*mapping.markers, mapping.deleted)
     for meaning, column in shape.times.items():
-        if column.name not in names or (meaning == "deleted" and column.type in ("boolean", *INTEGERS)):
+        is_flag = meaning == "deleted" and column.type in ("boolean", *INTEGERS)
+        if is_flag or column.name not in mapping.markers:
             continue
         if column.not_null:
             yield f"{column.name} is never NULL, so that it does not tell which jobs are {_HAPPENED[meaning]}"
