@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from exporter.database import Session
+from exporter.database.jobs.row import PER_SECOND
 from exporter.metrics import catalogue
 from exporter.metrics.readings import Reading
 from exporter.outbox.mapping import OutboxMapping
@@ -42,13 +43,13 @@ class IndexRow:
     @property
     def unquoted(self) -> "IndexRow":
         """With names as the catalogue of columns has them: the definition of an index quotes them where needed."""
-        columns = [column.replace('"', "") for column in self.columns]
+        columns = [_without_casts(column.replace('"', "")) for column in self.columns]
         return replace(self, columns=columns, predicate=self.predicate and self.predicate.replace('"', ""))
 
 
 @dataclass(frozen=True, slots=True)
 class HelpfulIndex:
-    """An index that statements rely on: led by `column`, whole or restricted by `predicate`.
+    """An index that statements rely on: led by `column` or an expression, whole or restricted by `predicate`.
 
     One serves as well that is led by one of the columns `serving`, or is restricted to some of their values; and one
     that is led by `status` and the column, where rows are read by both.
@@ -76,12 +77,18 @@ class HelpfulIndex:
         )
 
     def _leads(self, columns: list[str]) -> bool:
-        return columns[:1] == [self.column] or bool(self.status and columns[:2] == [self.status, self.column])
+        column = _without_casts(self.column)
+        return columns[:1] == [column] or bool(self.status and columns[:2] == [self.status, column])
 
     def _covers(self, predicate: str | None) -> bool:
         return predicate is None or (
             self.predicate is not None and predicate.strip("()").upper() == self.predicate.upper()
         )
+
+
+def _without_casts(expression: str) -> str:
+    """A number is converted where it is none of that type yet."""
+    return expression.replace("::double precision", "")
 
 
 def _names(predicate: str, column: str) -> bool:
@@ -105,11 +112,11 @@ def pending(mapping: OutboxMapping) -> HelpfulIndex | None:
 
 
 def processed(mapping: OutboxMapping) -> HelpfulIndex | None:
-    """The index that makes reading the latest processed jobs cheap; None where none would: of times as numbers."""
+    """The index that makes reading the latest processed jobs cheap; None where no row tells."""
     m = mapping
-    if m.processed and not m.epoch:
-        status = m.status if m.status_processed else ""
-        return HelpfulIndex(m.table, m.processed, f"{m.processed} IS NOT NULL", status=status)
+    if m.processed:
+        time = f"to_timestamp({m.processed}::double precision / {PER_SECOND[m.epoch]})" if m.epoch else m.processed
+        return HelpfulIndex(m.table, time, f"{m.processed} IS NOT NULL", status=m.status if m.status_processed else "")
     return HelpfulIndex(m.events_table, m.events_at) if m.events_processed and not m.processed else None
 
 

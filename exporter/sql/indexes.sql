@@ -5,7 +5,8 @@
 --   tables text[]: names of the tables
 -- Columns:
 --   table_name text not null: as asked
---   columns text[] not null: the index's columns in order, quoted where needed, '' for an expression; empty in the row about a table alone
+--   columns text[] not null: the index's columns and expressions in order, as the server writes them; empty in the row
+--     about a table alone
 --   predicate text null: what a partial index is restricted to
 --   rows double precision not null: rows of the table as last estimated; -1 when never
 --   entities double precision null: different values of entity_id as last estimated; negative as a share of the rows;
@@ -23,7 +24,7 @@
 SELECT
     c.relname::text AS table_name,
     ARRAY(
-        SELECT CASE WHEN key.attnum = 0 THEN '' ELSE pg_get_indexdef(i.indexrelid, key.position::integer, false) END
+        SELECT pg_get_indexdef(i.indexrelid, key.position::integer, true)
         FROM unnest(i.indkey) WITH ORDINALITY AS key (attnum, position)
         WHERE key.position <= i.indnkeyatts
         ORDER BY key.position

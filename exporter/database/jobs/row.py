@@ -10,7 +10,7 @@ from exporter.outbox.mapping import DEFAULT, OutboxMapping
 
 # The name of a queue, as a join with the table of queues names it.
 QUEUE_NAME = "outbox_queue_name"
-_PER_SECOND = {"seconds": "1", "milliseconds": "1000", "microseconds": "1000000"}
+PER_SECOND = {"seconds": "1", "milliseconds": "1000", "microseconds": "1000000"}
 
 
 class JobRow:
@@ -71,7 +71,7 @@ class JobRow:
             return sql.SQL("NULL::timestamptz")
         if not self._m.epoch:
             return sql.Identifier(column)
-        units = sql.SQL(_PER_SECOND[self._m.epoch])
+        units = sql.SQL(PER_SECOND[self._m.epoch])
         return sql.SQL("to_timestamp({}::double precision / {})").format(sql.Identifier(column), units)
 
     @property
