@@ -35,7 +35,7 @@ def test_a_configuration():
     text = rendering.as_yaml(FOUND, Config())
     assert text == (
         "# db:5432/app: recognised and proved\n"
-        "# pgboss.job: pg-boss 12.38.0\n"
+        "# pgboss.job: pg-boss, tested with version 12.38.0\n"
         "# proved:\n"
         "#   all 8 columns of the profile are there, of fitting types\n"
         "#   one sample of every collector\n"
@@ -64,7 +64,7 @@ def test_several_candidates():
     """With what chooses each: its profile, or its table where two have the same."""
     text = rendering.as_yaml(Adoption("db", (BOSS, BUS, DRAFT)), Config())
     assert yaml.safe_load(text) is None
-    assert "#   --profile pg-boss: pgboss.job, pg-boss 12.38.0\n" in text
+    assert "#   --profile pg-boss: pgboss.job, pg-boss, tested with version 12.38.0\n" in text
     assert "#   --table app.outbox: app.outbox, recognised by the names and types of its columns\n" in text
     twice = rendering.as_yaml(Adoption("db", (BUS, BUS)), Config())
     assert "#   --table public.Sales_OutboxData: " in twice
