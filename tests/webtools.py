@@ -38,6 +38,7 @@ def status() -> dict[str, Any]:
         "drill": None,
         "left_out": {},
         "unknown_metrics": {},
+        "unknown_now": {},
         "scheduled": None,
         "running": None,
         "trends": {"backlog": [[996_400.0 + 15 * tick, 1000.0 + tick] for tick in range(240)]},

@@ -9,7 +9,9 @@ from alerts.diagnosis import runbook_step
 from alerts.diagnosis.model import Cause, Diagnosis, Evidence
 from alerts.diagnosis.sources import Sources
 from alerts.diagnosis.tree import Tree
+from alerts.policy.outbox_section import EXHAUSTED, terms_of
 from exporter.core.logs import event, hide
+from exporter.outbox.mapping import DEFAULT
 
 logger = logging.getLogger(__name__)
 
@@ -22,9 +24,18 @@ def diagnose(sources: Sources, tree: Tree) -> Diagnosis:
     cause = next((each for each in tree.causes(sources.alert) if inquiry.holds(each)), None)
     for name in cause.shows if cause else ():
         inquiry.evidence(name)
-    actions = runbook_step.text_of(cause.step) if cause else ""
+    actions = _actions(cause, sources) if cause else ""
     evidence = tuple(inquiry.asked.items())
     return Diagnosis(sources.alert, time.time(), sources.firing_since, cause, evidence, actions, sources.library)
+
+
+def _actions(cause: Cause, sources: Sources) -> str:
+    """The text of the cause's step; of another outbox than the default tables, also how to read it."""
+    text = runbook_step.text_of(cause.step)
+    if sources.mapping == DEFAULT:
+        return text
+    is_exhausting = sources.mapping.has_exhausted and any(name == "failing" for name, _ in cause.when)
+    return "\n".join((*([EXHAUSTED] if is_exhausting else []), terms_of(sources.mapping.table), text))
 
 
 def question(name: str) -> Question:

@@ -16,9 +16,22 @@ if TYPE_CHECKING:
 
 _FIRST_SECTION = "\n## Meaning\n"
 _DEFAULT_TERMS = (
-    "The rest of this page is written for the default tables. Read the table above for `job_outbox`, and the worker "
-    "for the processor; the migration, its clean-up jobs and its functions do not belong to this outbox."
+    "The rest of this page is written for the default tables. Read the table above for `job_outbox`, the worker for "
+    "the processor, and the script that `outbox-exporter adopt --format role` prints for `monitoring_role.sql`; the "
+    "migration, its clean-up jobs and its functions do not belong to this outbox."
 )
+EXHAUSTED = (
+    "An exhausted job of this outbox is not attempted again, whatever the runbook says of the next poll: retry it when "
+    "the cause is removed."
+)
+
+
+def terms_of(table: str) -> str:
+    """How to read a step of a runbook for the outbox in another table."""
+    return (
+        f"Written for the default tables: read {table} for job_outbox, the worker for the processor, and the output of "
+        "outbox-exporter adopt --format role for monitoring_role.sql."
+    )
 
 
 def profile_of(config: Config) -> "Profile | None":
@@ -51,4 +64,6 @@ def _section(alert: str, config: Config, policy: Policy) -> Iterator[str]:
         yield from (f"- {name}: {command}" for name, command in profile.commands.items())
         yield from (f"- {note}" for note in profile.notes)
         yield ""
+    if policy.exhausted_apart:
+        yield f"{EXHAUSTED}\n"
     yield _DEFAULT_TERMS

@@ -1,6 +1,6 @@
 """`adopt`: from a database to a mapping that is proved, or to what has to be decided."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from exporter.adoption import catalogue, configuration, decide, evidence, proof, role_script
 from exporter.adoption.proof import Proof
@@ -17,7 +17,7 @@ class Adoption:
     """What was found. `proposals` are the candidates; the only one that is complete has a `proof`.
 
     `others` are names of tables that may be meant instead. `role` and `remove_role` are scripts; without a complete
-    mapping they are empty.
+    mapping they are empty. `choice` is what people had chosen.
     """
 
     target: str
@@ -26,6 +26,7 @@ class Adoption:
     proof: Proof | None = None
     role: str = ""
     remove_role: str = ""
+    choice: Choice = field(default_factory=Choice)
 
     @property
     def chosen(self) -> Proposal | None:
@@ -65,9 +66,10 @@ def adopt(config: Config, choice: Choice) -> Adoption:
     zone = str(config.database.timestamp_zone or "")
     found = candidates(tables, choice, zone)
     if len(found.of_libraries) + len(found.by_shape) > 1:
-        return Adoption(target, (*found.of_libraries, *map(decide.candidate, found.by_shape)), found.others)
+        proposals = (*found.of_libraries, *map(decide.candidate, found.by_shape))
+        return Adoption(target, proposals, found.others, choice=choice)
     proposals = (*found.of_libraries, *(_propose(settings, shape, choice, zone) for shape in found.by_shape))
-    result = Adoption(target, proposals, found.others)
+    result = Adoption(target, proposals, found.others, choice=choice)
     return _proved(result, config, tables) if result.chosen and result.chosen.is_complete else result
 
 

@@ -50,16 +50,17 @@ def _proposal(
     wanted = placeholders.reads(mapping, *placeholders.RELATIONS)
     problems = [problem for table in wanted for problem in _problems(table, by_name.get((relation.schema, table.name)))]
     problems += _unknown_values(mapping, relation)
-    title = f"{profile.title} {profile.version}".strip()
+    # The tables show no version of the library.
+    tested = f", tested with version {profile.version}" if profile.version else ""
     if problems and (relation.name != profile.mapping.table or not _is_near(wanted[0], relation)):
         return None
     columns = sum(len(table.columns) for table in wanted)
     zone, undecided = _zone(profile, wanted, by_name, relation.schema, configured)
     if problems:
-        undecided = (f"{'; '.join(problems)}: another version than {title}?",)
+        undecided = (f"{'; '.join(problems)}: another version than {profile.title} {profile.version}?",)
     return Proposal(
         relation,
-        title,
+        f"{profile.title}{tested}",
         None if problems else mapping,
         profile.name,
         zone,

@@ -38,6 +38,7 @@ def prove(config: Config) -> Proof:
     """Sample once with this configuration. Raises: SampleError when the database does not answer."""
     sampling = CollectorSet(config)
     readings: list[Reading] = []
+    unknown: dict[Metric, str] = {}
     failures: list[str] = []
     sampling.database.open()
     try:
@@ -54,26 +55,35 @@ def prove(config: Config) -> Proof:
                 failures.append(f"{error.reason}: {error}")
                 continue
             readings += [each for each in outcome.readings if isinstance(each, Reading)]
+            unknown |= outcome.unknown
         notes = list(_advice(readings))
         if sampling.mapping.status and not failures:
             with sampling.database.sample(*relations.reads(sampling.mapping, "statuses")) as session:
                 notes += statuses.problems(sampling.mapping, statuses.read(session))
     finally:
         sampling.database.close()
-    found = tuple(signals(sampling.mapping, readings, time.time())) if not failures else ()
+    found = tuple(signals(sampling.mapping, readings, unknown, time.time())) if not failures else ()
     return Proof(found, tuple(dict.fromkeys(failures)), tuple(notes))
 
 
-def signals(mapping: OutboxMapping, readings: Iterable[Reading], now: float) -> Iterator[Signal]:
-    """Backlog, oldest job, processing time, last hour, failure ratio. `now` in Unix seconds."""
+def signals(
+    mapping: OutboxMapping, readings: Iterable[Reading], unknown_now: Mapping[Metric, str], now: float
+) -> Iterator[Signal]:
+    """Backlog, oldest job, processing time, last hour, failure ratio.
+
+    `unknown_now` has the reasons of the sample; `now` in Unix seconds.
+    """
     values: dict[Metric, dict[tuple[str, ...], float]] = {}
     for each in readings:
         values.setdefault(each.metric, {})[each.labels] = each.value
-    unknown = unknown_metrics(mapping)
-    pending = values.get(catalogue.PENDING_JOBS, {})
+    unknown = {**unknown_now, **unknown_metrics(mapping)}
+    pending, oldest = values.get(catalogue.PENDING_JOBS, {}), values.get(catalogue.OLDEST_PENDING, {})
+    exhausted = ""
+    if mapping.has_exhausted:  # they are not attempted any more, so they are no backlog
+        exhausted = f"; {_jobs(pending.pop(('exhausted',), 0))} exhausted"
+        oldest.pop(("exhausted",), None)
     states = ", ".join(f"{count(jobs)} {state}" for (state,), jobs in pending.items())
-    yield Signal("backlog", sum(pending.values()), f"{_jobs(sum(pending.values()))} ({states})")
-    oldest = values.get(catalogue.OLDEST_PENDING, {})
+    yield Signal("backlog", sum(pending.values()), f"{_jobs(sum(pending.values()))} ({states}){exhausted}")
     age = max((now - created for created in oldest.values()), default=None)
     untimed = "no job that waits has a time" if sum(pending.values()) else "no job waits"
     yield _signal("oldest job", age, duration, unknown.get(catalogue.OLDEST_PENDING) or untimed)

@@ -1,5 +1,6 @@
 """Which tables of a database may be an outbox, and which of them is meant."""
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -16,6 +17,12 @@ class Choice:
 
     profile: str = ""
     table: str = ""
+
+    @property
+    def options(self) -> str:
+        """The options of the command, each after a blank; empty where nothing was chosen."""
+        given = (("profile", self.profile), ("table", self.table))
+        return "".join(f" --{name} {shlex.quote(value)}" for name, value in given if value)
 
     def fits(self, relation: Relation, profile: str = "") -> bool:
         """Whether a candidate is among what was chosen."""

@@ -69,7 +69,8 @@ def as_json(found: Adoption, config: Config) -> str:
 def _heading(found: Adoption) -> Iterator[str]:
     yield f"# {found.target}: {_VERDICTS[found.status]}"
     if not found.proposals:
-        yield f"# {_NOTHING}"
+        chosen = found.choice.options
+        yield f"# no outbox was recognised that fits{chosen}" if chosen else f"# {_NOTHING}"
 
 
 def _findings(found: Adoption, chosen: Proposal) -> Iterator[str]:
@@ -80,7 +81,8 @@ def _findings(found: Adoption, chosen: Proposal) -> Iterator[str]:
     if found.proof:
         yield from _comment("now", (f"{each.name}: {each.text}" for each in found.proof.signals))
         yield from _comment("notes", found.proof.notes)
-        yield "# The role that may read this and no more: outbox-exporter adopt --format role | psql"
+        command = f"outbox-exporter adopt{found.choice.options} --format role | psql"
+        yield f"# The role that may read this and no more: {command}"
 
 
 def _is_sampled(found: Adoption) -> bool:

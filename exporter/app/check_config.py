@@ -7,6 +7,8 @@ from functools import partial
 from exporter.collectors import tables
 from exporter.collectors.application import ApplicationCollector
 from exporter.collectors.database import DatabaseCollector
+from exporter.collectors.last_hour import Retention
+from exporter.collectors.retention import HOUR, NONE_OLDER
 from exporter.config.settings import ApplicationSettings, Config, WatchSettings, WebSettings
 from exporter.core import state_directory as statedir
 from exporter.core.errors import (
@@ -25,6 +27,7 @@ from exporter.core.logs import hide
 from exporter.database import Session, relations, statuses
 from exporter.metrics.availability import unknown_metrics, unknown_states
 from exporter.metrics.catalogue import PENDING_JOBS
+from exporter.metrics.odd_rows import MAX_CLOCK_LEAD
 from exporter.migration.verify import access_checks
 from exporter.outbox.mapping import DEFAULT, OutboxMapping
 from exporter.sampling.sampler import Sampler
@@ -112,7 +115,7 @@ def state_directory(settings: WatchSettings) -> ConfigFinding:
 def database(sampling: Sampler) -> tuple[ConfigFinding, ...]:
     """Connect, prove that no row is hidden, and have the server plan every statement.
 
-    Reads no row, but of a mapping with a status the values of that in the first rows.
+    Reads no row, but of a mapping the oldest processed job, and the values of a status in the first rows.
     """
     sampling.database.open()
     try:
@@ -153,6 +156,7 @@ def _findings(sampling: Sampler) -> Iterator[ConfigFinding]:
 
 def _mapping(sampling: Sampler) -> Iterator[ConfigFinding]:
     """Of a mapping: which metrics are absent and why, and which values of the status mean nothing, are notes."""
+    yield from _retention(sampling)
     for reason, metrics in _absent(sampling.mapping).items():
         yield ConfigFinding("mapping", note=f"{reason}: without {', '.join(metrics)}")
     try:
@@ -171,6 +175,21 @@ def _doubts(session: Session) -> Iterator[str]:
         yield relations.AGELESS.format(m.due)
     if m.status:
         yield from statuses.problems(m, statuses.read(session))
+
+
+def _retention(sampling: Sampler) -> Iterator[ConfigFinding]:
+    """Whether figures of the last hour are unknown after a start, where processed jobs may be deleted within it."""
+    mapping = sampling.mapping
+    if mapping.is_conserved or not mapping.has_processed:
+        return
+    try:
+        with sampling.database.sample(*relations.reads(mapping, "processed_jobs")) as session:
+            found = session.fetch_one("oldest_processed", Retention, latest=session.now + MAX_CLOCK_LEAD)
+    except SampleError as error:
+        yield ConfigFinding("last_hour", note=f"{error}; whether processed jobs are kept for an hour is unknown")
+        return
+    if found.oldest is not None and found.oldest > session.now - HOUR:
+        yield ConfigFinding("last_hour", note=f"{NONE_OLDER}: its figures are absent for the first hour of samples")
 
 
 def _absent(mapping: OutboxMapping) -> Mapping[str, tuple[str, ...]]:

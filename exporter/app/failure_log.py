@@ -1,4 +1,7 @@
-"""Logs changes of sampling: another server, failures, recoveries, intervals; a lasting failure once an hour."""
+"""Logs changes of sampling: another server, failures, recoveries, intervals, values that become unknown or known.
+
+A lasting failure is logged once an hour.
+"""
 
 import logging
 import time
@@ -32,6 +35,7 @@ class FailureLog:
             self._failed(run.collector, failure)
         if run.succeeded:
             self._succeeded(run, before)
+            _log_unknown(run, before)
         self._interval(run, interval, before)
 
     def _answered(self, server: DatabaseServer) -> None:
@@ -75,3 +79,14 @@ class FailureLog:
             self._logged_intervals[run.collector] = interval
         cost = round(run.cost, 3)
         event(logger, logging.INFO, "interval changed", collector=run.collector, seconds=round(interval, 1), cost=cost)
+
+
+def _log_unknown(run: CollectorRun, before: CollectorState) -> None:
+    """Log metrics that have no value, when the reason is another one, and those that have a value again."""
+    unknown, known = run.outcome.unknown, before.unknown.keys() - run.outcome.unknown.keys()
+    for reason in dict.fromkeys(reason for metric, reason in unknown.items() if before.unknown.get(metric) != reason):
+        metrics = ", ".join(metric.name for metric, because in unknown.items() if because == reason)
+        event(logger, logging.INFO, "values unknown", collector=run.collector, metrics=metrics, reason=reason)
+    if known:
+        metrics = ", ".join(sorted(metric.name for metric in known))
+        event(logger, logging.INFO, "values known again", collector=run.collector, metrics=metrics)

@@ -178,6 +178,7 @@ NO_ALERTING: AlertingStatus = {
 class StatusDict(AlertingStatus):
     """The whole answer; all times in Unix seconds, `unaccounted` in jobs by kind.
 
+    `unknown_now` has the metrics without a value at present, by name, with the reason.
     `application` is None when none is configured. `scheduled` and `running` jobs are None where they are not known.
     `maintenance_until` is the declared end of the maintenance in force; in the past, the maintenance overruns.
     """
@@ -190,6 +191,7 @@ class StatusDict(AlertingStatus):
     database: str
     server: ServerStatus | None
     signals: FiveSignals
+    unknown_now: dict[str, str]
     unaccounted: dict[str, float] | None
     scheduled: float | None
     running: float | None
@@ -288,6 +290,11 @@ def unaccounted(states: Iterable[CollectorState], now: float) -> dict[str, float
     return {labels[0]: value for labels, value in found.items()} or None
 
 
+def unknown_now(states: Iterable[CollectorState], now: float) -> dict[Metric, str]:
+    """The metrics that have no value at present, with the reason. `now`: seconds of the monotonic clock."""
+    return {metric: reason for state in states if state.fresh(now) for metric, reason in state.unknown.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class ExporterInfo:
     """The status without a sample: `database` is the address, without secrets.
@@ -329,6 +336,7 @@ def status(
         "database": about.database,
         "server": server_status(latest_server(states, now)),
         "signals": signals(states, now, unix_now, exhausted_apart=about.exhausted_apart),
+        "unknown_now": {metric.name: reason for metric, reason in unknown_now(states, now).items()},
         "unaccounted": unaccounted(states, now),
         "scheduled": _values(_fresh(states, now), catalogue.SCHEDULED_JOBS).get(()),
         "running": _values(_fresh(states, now), catalogue.RUNNING_JOBS).get(()),

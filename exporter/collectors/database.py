@@ -9,7 +9,7 @@ from exporter.database import DatabaseClient, Session
 from exporter.database.indexes import HelpfulIndex, IndexCatalogue
 from exporter.database.visibility import Table
 from exporter.metrics.availability import unknown_metrics
-from exporter.metrics.readings import CollectorFailure, CollectorOutcome, Distribution, Reading
+from exporter.metrics.readings import CollectorFailure, CollectorOutcome, Distribution, Reading, UnknownValue
 
 
 class DatabaseCollector(ABC):
@@ -39,14 +39,14 @@ class DatabaseCollector(ABC):
         self._unknown = frozenset(unknown_metrics(database.mapping))
 
     @abstractmethod
-    def read(self, session: Session) -> Iterable[Reading | Distribution]:
+    def read(self, session: Session) -> Iterable[Reading | Distribution | UnknownValue]:
         """The readings of one sample, all from this session's snapshot. Raises: SampleError."""
 
     def collect(self) -> CollectorOutcome:
         """One sample. Raises: SampleError, unless a standby is too far behind: then its failure names the server."""
         try:
             with self._database.sample(*self.reads, bitmap_scans=self.bitmap_scans) as session:
-                readings = tuple(each for each in self.read(session) if each.metric not in self._unknown)
+                found = tuple(each for each in self.read(session) if each.metric not in self._unknown)
         except Stale as error:
             self._index_catalogue.forget()
             failure = CollectorFailure(error.reason, str(error))
@@ -55,5 +55,9 @@ class DatabaseCollector(ABC):
             self._index_catalogue.forget()
             raise
         return CollectorOutcome(
-            readings, rows=session.rows, network_time=self._database.network_time, server=self._database.server
+            tuple(each for each in found if not isinstance(each, UnknownValue)),
+            rows=session.rows,
+            network_time=self._database.network_time,
+            server=self._database.server,
+            unknown={each.metric: each.reason for each in found if isinstance(each, UnknownValue)},
         )

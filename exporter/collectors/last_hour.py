@@ -12,12 +12,13 @@ from exporter.collectors.database import DatabaseCollector
 from exporter.collectors.inserted_rows import MAX_BACKDATING
 from exporter.collectors.watermark import SETTLING_WINDOW
 from exporter.config.settings import SamplingSettings
+from exporter.core.humanize import count
 from exporter.database import DatabaseClient, Session, indexes, relations
 from exporter.database.indexes import IndexCatalogue
 from exporter.metrics import catalogue
 from exporter.metrics.label_limit import LabelLimit
 from exporter.metrics.odd_rows import MAX_CLOCK_LEAD, OddRows
-from exporter.metrics.readings import Reading
+from exporter.metrics.readings import Reading, UnknownValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,15 @@ class BackdatedJobs:
     queues: list[str | None]
 
 
+# What is read from the rows of the last hour, and of none before.
+OF_THE_HOUR = (
+    catalogue.LAST_HOUR_PROCESSED,
+    catalogue.LAST_HOUR_PROCESSING_TIME,
+    catalogue.LAST_HOUR_FAILURE_RATIO,
+    catalogue.QUEUE_LAST_HOUR_PROCESSED,
+    catalogue.QUEUE_LAST_HOUR_FAILURE_RATIO,
+)
+
 # So few pending jobs are read in the order of their index, a page for each at most. Only such a scan lets the server
 # drop index entries of jobs that are no longer pending; else the backlog's count would read more pages with every job:
 # with 13,000 processed an hour, 125 instead of 72 after ten minutes.
@@ -80,7 +90,8 @@ LAG_INTERVAL = 60.0
 class LastHourCollector(DatabaseCollector):
     """Jobs processed, processing time, failure ratio, retention.
 
-    Shape: averages and ratio are absent when there is nothing to divide by. Odd rows of the outbox are counted here,
+    Shape: averages and ratio are absent when there is nothing to divide by; all figures of the hour are unknown where
+    rows of processed jobs may be gone. Odd rows of the outbox are counted here,
     pending ones and processed ones: this collector reads them all, as far as they matter to any number.
     Source: sql/processed_last_hour.sql, failing_last_hour.sql, oldest_processed.sql, far_behind.sql.
     """
@@ -108,7 +119,7 @@ class LastHourCollector(DatabaseCollector):
         # pause, Unix seconds.
         self._sampled_at = self._lagging_at = -math.inf
 
-    def read(self, session: Session) -> Iterable[Reading]:
+    def read(self, session: Session) -> Iterable[Reading | UnknownValue]:
         """One sample of the last hour. Raises: SampleError."""
         limit, latest = self._settings.count_limit, session.now + MAX_CLOCK_LEAD
         retention = session.fetch_one("oldest_processed", Retention, latest=latest)
@@ -123,8 +134,9 @@ class LastHourCollector(DatabaseCollector):
         session.note_rows(total.processed + failing.examined)
         self._search(session)
         odd_rows = (odd(failing) + odd(total)).readings(self._table)
-        if not self._is_kept(session.now, total.processed, retention.oldest):
-            return (*_oldest(retention), *odd_rows)
+        doubt = self._doubt(session.now, total.processed, retention.oldest)
+        if doubt:
+            return (*(UnknownValue(metric, doubt) for metric in OF_THE_HOUR), *_oldest(retention), *odd_rows)
         return (
             Reading(catalogue.LAST_HOUR_PROCESSED, total.processed),
             *averages(total),
@@ -134,13 +146,13 @@ class LastHourCollector(DatabaseCollector):
             *odd_rows,
         )
 
-    def _is_kept(self, now: float, processed: int, oldest: float | None) -> bool:
-        """Whether every job of the last hour has its row."""
+    def _doubt(self, now: float, processed: int, oldest: float | None) -> str:
+        """Why a job of the last hour may have no row any more; empty where every one has."""
         retention = self._conservation.retention
         if retention is None:
-            return True
+            return ""
         retention.note_hour(processed, oldest, now)
-        return retention.keeps_hour(now)
+        return retention.doubt(now)
 
     def _skew(self, now: float) -> float:
         """By how many seconds the application's clock may lag: 0 when no sample has shown that for a minute.
@@ -182,10 +194,14 @@ def averages(total: ProcessedInHour) -> Iterator[Reading]:
             yield Reading(catalogue.LAST_HOUR_PROCESSING_TIME, seconds, (cohort,))
 
 
-def failure_ratio(failing: FailingJobs, processed: int, limit: int) -> Iterator[Reading]:
-    """Failing jobs by all that were tried; unknown when none was, or when counting stopped at `limit`."""
+def failure_ratio(failing: FailingJobs, processed: int, limit: int) -> Iterator[Reading | UnknownValue]:
+    """Failing jobs by all that were tried; none when none was, unknown when counting stopped at `limit`."""
     tried = failing.failing + processed
-    if tried and failing.examined < limit:
+    if failing.examined >= limit:
+        yield UnknownValue(
+            catalogue.LAST_HOUR_FAILURE_RATIO, f"counting of pending jobs stopped at {count(limit)} (count_limit)"
+        )
+    elif tried:
         yield Reading(catalogue.LAST_HOUR_FAILURE_RATIO, failing.failing / tried)
 
 
@@ -194,8 +210,8 @@ def by_queue(
 ) -> Iterator[Reading]:
     """Jobs processed in the last hour and failure ratio, by queue. `failing`: None when counting stopped at a limit."""
     processed = queues.sum((row.queue, row.processed) for row in hour if not row.is_total and row.processed)
-    for queue, count in processed.items():
-        yield Reading(catalogue.QUEUE_LAST_HOUR_PROCESSED, count, (queue,))
+    for queue, jobs in processed.items():
+        yield Reading(catalogue.QUEUE_LAST_HOUR_PROCESSED, jobs, (queue,))
     if failing is not None:
         failed = queues.sum((row.queue, row.failing) for row in failing if not row.is_total)
         for queue, tried in (processed + failed).items():

@@ -15,8 +15,17 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from exporter.core.humanize import moment
+
 HOUR = 3600.0
 MINUTE = 60
+
+# Why figures of the last hour may be too low.
+DELETED = (
+    "rows of jobs were deleted within an hour after they were processed, or while they were pending; known again an "
+    "hour after the last such deletion"
+)
+NONE_OLDER = "no processed job is older than an hour, so rows may have been deleted before the first sample"
 
 
 class RowRetention:
@@ -29,7 +38,7 @@ class RowRetention:
         self.is_new = True
         # Jobs that samples have seen to be processed, by minute.
         self._seen: Counter[int] = Counter()
-        # When a job was last found to be gone.
+        # When a row was last found to be gone.
         self._vanished_at = -math.inf
         # Since when samples have shown every processed job; None before the first.
         self._shown_since: float | None = None
@@ -60,8 +69,12 @@ class RowRetention:
         self._vanished_at = now
         self._seen.clear()  # these jobs have left the hour before its figures are known again
 
-    def keeps_hour(self, now: float) -> bool:
-        """Whether every job that was processed in the last hour has its row, as far as the samples show."""
+    def doubt(self, now: float) -> str:
+        """Why a job that was processed in the last hour may have no row; empty where samples show that each has one."""
         start = now - HOUR
-        is_shown = self._shown_since is None or self._shown_since <= start or self._oldest <= start
-        return is_shown and self._vanished_at < start
+        if self._vanished_at >= start:
+            return DELETED
+        since = -math.inf if self._shown_since is None else min(self._shown_since, self._oldest)
+        if since > start:
+            return f"{NONE_OLDER}; known from {moment(since + HOUR)} if none is deleted until then"
+        return ""

@@ -51,6 +51,14 @@ class Distribution:
             raise ValueError(f"{self.metric.name}: not a histogram, or counts do not fit bounds")
 
 
+@dataclass(frozen=True, slots=True)
+class UnknownValue:
+    """A metric that has no value in this sample, and why, where the metric is otherwise there."""
+
+    metric: Metric
+    reason: str
+
+
 def _check_labels(metric: Metric, labels: tuple[str, ...]) -> None:
     if len(labels) != len(metric.labels):
         raise ValueError(f"{metric.name}: expected labels {metric.labels}, got {labels}")
@@ -120,7 +128,8 @@ class CollectorOutcome:
     Both may be present: one endpoint that fails does not remove the readings of others. A run succeeds when nothing
     failed. `rows` is the number of rows that were read, 0 when they must not lengthen the interval; `network_time` the
     seconds of it that were network round trips. `server` is the server that answered, None where none did. `notices`
-    belong to the readings. `definitions` has a checksum of each database object and setting, by its description.
+    and `unknown`, the metrics that have no value now with the reason, belong to the readings. `definitions` has a
+    checksum of each database object and setting, by its description.
     """
 
     readings: Readings = ()
@@ -129,6 +138,7 @@ class CollectorOutcome:
     network_time: float = 0.0
     server: DatabaseServer | None = None
     notices: tuple[CollectorNotice, ...] = ()
+    unknown: Mapping[Metric, str] = field(default_factory=dict)
     definitions: Mapping[str, int] = field(default_factory=dict)
 
 

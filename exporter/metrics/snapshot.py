@@ -11,6 +11,7 @@ from enum import StrEnum
 from threading import Lock
 
 from exporter.core.errors import APPLICATION_REASONS, DATABASE_REASONS, Reason
+from exporter.metrics.catalogue import Metric
 from exporter.metrics.readings import CollectorFailure, CollectorNotice, CollectorRun, DatabaseServer, Readings
 
 # A result expires after so many intervals: two missed samples may be chance.
@@ -63,6 +64,7 @@ class CollectorState:
     failures: Mapping[Reason, int] = field(default_factory=dict)
     readings: Readings = ()
     notices: tuple[CollectorNotice, ...] = ()
+    unknown: Mapping[Metric, str] = field(default_factory=dict)
     expires: float | None = None
     outage_limit: float = math.inf
     success: bool | None = None
@@ -102,6 +104,7 @@ class CollectorState:
             failures=failures,
             readings=run.outcome.readings if brought else self.readings,
             notices=run.outcome.notices if brought else self.notices,
+            unknown=run.outcome.unknown if brought else self.unknown,
             expires=_renewed(run, interval, step) if brought else _not_renewed(self.expires, run, step),
             success=succeeded,
             problems=run.outcome.failures,

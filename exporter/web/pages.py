@@ -25,6 +25,7 @@ _STYLE = (
 .signals dt, .parts dt { color: var(--soft); font-size: .9rem }
 .signals dd, .parts dd { margin: 0; overflow-wrap: anywhere }
 .signals .value { font-size: 1.6rem; line-height: 1.3; font-variant-numeric: tabular-nums }
+.signals + p { margin-top: .75rem }
 .signals .plot { width: 100%; height: 2.25rem }
 .parts .soft { font-size: .9rem } .parts .state { font-size: 1.15rem; white-space: normal }
 h3 { margin-top: 1rem }
@@ -67,7 +68,7 @@ def status_page(title: str, version: str, status: Mapping[str, Any]) -> str:
 {alert_list.section(status["alerts"], status["now"])}
 {html_layout.section("parts", "Parts", overview.cards(status))}
 {_problems(status)}
-{html_layout.section("signals", "Signals", _signals(status) + _uncounted(status["unaccounted"]))}
+{_signals_section(status)}
 {html_layout.section("watch", "Watch", _watch(status["watch"], status["now"]))}
 {_changes(status["changes"], status["now"])}
 {drill.section(status["drill"])}
@@ -231,6 +232,11 @@ def _problem(text: str, names: Iterable[str], places: Iterable[str]) -> str:
 # --- signals -------------------------------------------------------------------------------------------------------
 
 
+def _signals_section(status: Mapping[str, Any]) -> str:
+    html = _signals(status) + _unknown_now(status["unknown_now"]) + _uncounted(status["unaccounted"])
+    return html_layout.section("signals", "Signals", html)
+
+
 def _signals(status: Mapping[str, Any]) -> str:
     signals, unknown = status["signals"], status["unknown_metrics"]
     age, events = signals["oldest_pending_age_seconds"], signals["events_last_hour"]
@@ -265,11 +271,17 @@ _OTHER_JOBS = {
 }
 
 
+def _by_reason(unknown: Mapping[str, str]) -> dict[str, list[str]]:
+    """The names of metrics, by the reason why they are absent."""
+    found: dict[str, list[str]] = {}
+    for metric, reason in unknown.items():
+        found.setdefault(reason, []).append(metric)
+    return found
+
+
 def _not_known(status: Mapping[str, Any]) -> str:
     """What this outbox cannot have, by the reason."""
-    found: dict[str, list[str]] = {}
-    for metric, reason in status["unknown_metrics"].items():
-        found.setdefault(reason, []).append(metric)
+    found = _by_reason(status["unknown_metrics"])
     for reason, names in status["left_out"].items():
         found.setdefault(reason, []).extend(names)
     items = "".join(
@@ -278,6 +290,14 @@ def _not_known(status: Mapping[str, Any]) -> str:
     )
     listed = f"<details><summary>{len(found)} reasons</summary><ul>{items}</ul></details>" if items else ""
     return html_layout.section("not-known", "Not known of this outbox", listed)
+
+
+def _unknown_now(unknown: Mapping[str, str]) -> str:
+    """What has no value at present, by the reason."""
+    return "".join(
+        f'<p>Unknown at present: {escape(reason)} <span class="soft">({escape(", ".join(names))})</span></p>'
+        for reason, names in _by_reason(unknown).items()
+    )
 
 
 _UNCOUNTED = {

@@ -31,7 +31,11 @@ def found(*relations: Relation, timestamp_zone: str = "") -> list[Proposal]:
 
 def test_a_profile_that_fits():
     (proposal,) = found(PGBOSS, table("users", "id:int!"))
-    assert (proposal.profile, proposal.title, proposal.undecided) == ("pg-boss", "pg-boss 12.38.0", ())
+    assert (proposal.profile, proposal.title, proposal.undecided) == (
+        "pg-boss",
+        "pg-boss, tested with version 12.38.0",
+        (),
+    )
     assert proposal.mapping is not None
     assert (proposal.mapping.schema, proposal.mapping.table) == ("pgboss", "job")
     assert proposal.proved == ("all 8 columns of the profile are there, of fitting types",)

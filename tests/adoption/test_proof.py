@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from exporter.adoption.proof import Signal, signals
 from exporter.metrics import catalogue
 from exporter.metrics.readings import Reading
@@ -21,7 +23,7 @@ def test_all_five():
         Reading(catalogue.LAST_HOUR_PROCESSED, 1),
         Reading(catalogue.LAST_HOUR_FAILURE_RATIO, 0.5),
     ]
-    assert list(signals(TIMES, readings, 1060.0)) == [
+    assert list(signals(TIMES, readings, {}, 1060.0)) == [
         Signal("backlog", 4, "4 jobs (3 waiting, 1 failing)"),
         Signal("oldest job", 120.0, "2 min"),
         Signal("processing time", 90.0, "1 min 30 s"),
@@ -33,7 +35,7 @@ def test_all_five():
 def test_what_cannot_be_told():
     """Is no 0: the reason is in its place."""
     readings = [Reading(catalogue.PENDING_JOBS, 0, ("waiting",))]
-    assert list(signals(FLAG, readings, 0.0)) == [
+    assert list(signals(FLAG, readings, {}, 0.0)) == [
         Signal("backlog", 0, "0 jobs (0 waiting)"),
         Signal("oldest job", None, "no column says since when a job waits"),
         Signal("processing time", None, "no column says when a job was processed"),
@@ -43,6 +45,26 @@ def test_what_cannot_be_told():
 
 
 def test_what_has_no_value_now():
-    found = {each.name: each.text for each in signals(TIMES, [Reading(catalogue.LAST_HOUR_PROCESSED, 0)], 0.0)}
+    found = {each.name: each.text for each in signals(TIMES, [Reading(catalogue.LAST_HOUR_PROCESSED, 0)], {}, 0.0)}
     assert found["oldest job"] == "no job waits"
     assert found["failure ratio"] == "no job was processed in the last hour, nor failed"
+
+
+def test_what_is_unknown_now():
+    """Is neither 0 nor nothing to tell."""
+    unknown = {catalogue.LAST_HOUR_PROCESSED: "rows were deleted"}
+    found = {each.name: each for each in signals(TIMES, [], unknown, 0.0)}
+    assert found["last hour"] == Signal("last hour", None, "rows were deleted")
+
+
+def test_jobs_that_are_not_attempted_any_more():
+    """Are no backlog, and their age is none."""
+    readings = [
+        Reading(catalogue.PENDING_JOBS, 2, ("waiting",)),
+        Reading(catalogue.PENDING_JOBS, 1, ("exhausted",)),
+        Reading(catalogue.OLDEST_PENDING, 940.0, ("waiting",)),
+        Reading(catalogue.OLDEST_PENDING, 10.0, ("exhausted",)),
+    ]
+    backlog, oldest, *_ = signals(replace(TIMES, failed="dead"), readings, {}, 1000.0)
+    assert backlog == Signal("backlog", 2, "2 jobs (2 waiting); 1 job exhausted")
+    assert oldest == Signal("oldest job", 60.0, "1 min")

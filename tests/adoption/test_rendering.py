@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import yaml
 
@@ -10,6 +11,7 @@ from exporter.adoption import library, rendering
 from exporter.adoption.adopt import Adoption
 from exporter.adoption.proof import Proof, Signal
 from exporter.adoption.proposal import Proposal
+from exporter.adoption.recognise import Choice
 from exporter.config.settings import Config
 from exporter.outbox.mapping import OutboxMapping
 from tests.adoption.relations import table
@@ -33,7 +35,7 @@ def test_a_configuration():
     text = rendering.as_yaml(FOUND, Config())
     assert text == (
         "# db:5432/app: recognised and proved\n"
-        "# pgboss.job: pg-boss 12.38.0\n"
+        "# pgboss.job: pg-boss, tested with version 12.38.0\n"
         "# proved:\n"
         "#   all 8 columns of the profile are there, of fitting types\n"
         "#   one sample of every collector\n"
@@ -62,7 +64,7 @@ def test_several_candidates():
     """With what chooses each: its profile, or its table where two have the same."""
     text = rendering.as_yaml(Adoption("db", (BOSS, BUS, DRAFT)), Config())
     assert yaml.safe_load(text) is None
-    assert "#   --profile pg-boss: pgboss.job, pg-boss 12.38.0\n" in text
+    assert "#   --profile pg-boss: pgboss.job, pg-boss, tested with version 12.38.0\n" in text
     assert "#   --table app.outbox: app.outbox, recognised by the names and types of its columns\n" in text
     twice = rendering.as_yaml(Adoption("db", (BUS, BUS)), Config())
     assert "#   --table public.Sales_OutboxData: " in twice
@@ -73,6 +75,15 @@ def test_nothing():
         "# db: nothing was recognised\n"
         "# no outbox was recognised: no profile fits, and no table has the shape of one; --table NAME names it\n"
     )
+
+
+def test_what_people_have_chosen():
+    """Is in the command that prints the role, and in what was not found."""
+    chosen = replace(FOUND, choice=Choice("pg-boss", "app.my table"))
+    command = "outbox-exporter adopt --profile pg-boss --table 'app.my table' --format role | psql"
+    assert f"# The role that may read this and no more: {command}\n" in rendering.as_yaml(chosen, Config())
+    nothing = rendering.as_yaml(Adoption("db", choice=Choice(profile="oban")), Config())
+    assert nothing.endswith("# no outbox was recognised that fits --profile oban\n")
 
 
 def test_json():

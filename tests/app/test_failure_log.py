@@ -10,6 +10,7 @@ import pytest
 
 from exporter.app.failure_log import FailureLog
 from exporter.core.errors import Reason
+from exporter.metrics import catalogue
 from exporter.metrics.readings import CollectorFailure, CollectorOutcome, CollectorRun, DatabaseServer
 from exporter.metrics.snapshot import CollectorState, CollectorTarget
 
@@ -57,11 +58,12 @@ class Collector:
         interval: float = BASE,
         duration: float = 0.01,
         server: DatabaseServer | None = None,
+        unknown: str = "",
     ) -> None:
         """One run that failed in these ways, or did not, answered by that server."""
-        run = CollectorRun(
-            self._state.name, CollectorOutcome(failures=failures, server=server), 1_763_000_000.0, 100.0, duration
-        )
+        reasons = dict.fromkeys((catalogue.LAST_HOUR_PROCESSED, catalogue.LAST_HOUR_FAILURE_RATIO), unknown)
+        outcome = CollectorOutcome(failures=failures, server=server, unknown=reasons if unknown else {})
+        run = CollectorRun(self._state.name, outcome, 1_763_000_000.0, 100.0, duration)
         before, self._state = self._state, self._state.after(run, interval)
         self._reporter.finished(run, interval, before)
 
@@ -188,3 +190,24 @@ def test_another_server_is_logged(log):
         collectors[0].run(server=primary)
         collectors[1].run(server=standby)
     assert log.texts.count("server answers") == 2
+
+
+def test_values_that_become_unknown_are_logged_once_for_each_reason(log):
+    """And once when they are known again; a failed sample between changes nothing."""
+    collector = Collector(FailureLog())
+    collector.run(unknown="too young")
+    for _ in range(3):
+        collector.run(unknown="rows were deleted")
+        collector.run(LOCKED)
+    collector.run()
+    collector.run()
+    metrics = "outbox_last_hour_processed_jobs, outbox_last_hour_failure_ratio"
+    found = [event for event in log.events if event["event"].startswith("values")]
+    assert [(event["event"], event.get("reason")) for event in found] == [
+        ("values unknown", "too young"),
+        ("values unknown", "rows were deleted"),
+        ("values known again", None),
+    ]
+    assert {event["metrics"] for event in found[:2]} == {metrics}
+    assert found[2]["metrics"] == "outbox_last_hour_failure_ratio, outbox_last_hour_processed_jobs"
+    assert {event["level"] for event in found} == {"INFO"}

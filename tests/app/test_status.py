@@ -127,6 +127,16 @@ def test_notices_of_collectors_are_shown_while_their_readings_are():
     assert status(ABOUT, [state], NOW + 46, UNIX_NOW)["notices"] == []
 
 
+def test_the_reasons_of_unknown_values_are_shown_while_they_are_fresh():
+    outcome = CollectorOutcome(BACKLOG, unknown={catalogue.LAST_HOUR_FAILURE_RATIO: "rows were deleted"})
+    state = CollectorState("last_hour", CollectorTarget.DATABASE, 15.0).after(
+        CollectorRun("last_hour", outcome, UNIX_NOW, NOW, 0.01), 15.0
+    )
+    found = status(ABOUT, [state], NOW, UNIX_NOW)["unknown_now"]
+    assert found == {"outbox_last_hour_failure_ratio": "rows were deleted"}
+    assert status(ABOUT, [state], NOW + 46, UNIX_NOW)["unknown_now"] == {}
+
+
 def test_a_failing_collector():
     """The last failure, the number of failures by reason, and the last success."""
     failed = CollectorOutcome(failures=(CollectorFailure(Reason.LOCK, "job_outbox is locked"),))

@@ -249,7 +249,7 @@ class MappedOutbox(Outbox):
         departed = [{"id": str(number), "created_at": None, "processed_at": None} for number in range(rows)]
         answers = {"backlog_head": self.head, "backlog": self.counted, "other_jobs": [], "departed": departed}
         tuple(self.collector.read(FakeSession(answers, standby=standby)))
-        return self.retention.keeps_hour(NOW)
+        return not self.retention.doubt(NOW)
 
 
 def test_a_pending_job_whose_row_is_gone():

@@ -10,7 +10,7 @@ from exporter.database import DatabaseClient, Session, indexes
 from exporter.database.indexes import IndexCatalogue
 from exporter.database.visibility import Table
 from exporter.metrics import catalogue
-from exporter.metrics.readings import CollectorOutcome, DatabaseServer, Reading
+from exporter.metrics.readings import CollectorOutcome, DatabaseServer, Reading, UnknownValue
 from exporter.outbox.mapping import DEFAULT
 from tests.collectors.fake_database import FakeClient, FakeIndexes, FakeSession
 
@@ -27,7 +27,7 @@ class Counting(DatabaseCollector):
     def __init__(self, database: DatabaseClient, index_catalogue: IndexCatalogue) -> None:
         super().__init__(database, index_catalogue, (Table("job_outbox", ("created_at",)),), indexes.pending(DEFAULT))
 
-    def read(self, session: Session) -> Iterable[Reading]:
+    def read(self, session: Session) -> Iterable[Reading | UnknownValue]:
         session.note_rows(3)
         yield READING
 
@@ -39,6 +39,21 @@ def test_an_outcome_has_readings_rows_network_time_and_server():
     server = DatabaseServer(in_recovery=False, address="db:5432")
     assert outcome == CollectorOutcome((READING,), rows=3, network_time=0.25, server=server)
     assert client.sampled == [((Table("job_outbox", ("created_at",)),), True)]
+
+
+class Doubting(Counting):
+    """Has a number, and none for another metric."""
+
+    def read(self, session: Session) -> Iterable[Reading | UnknownValue]:
+        yield UnknownValue(catalogue.PENDING_TRUNCATED, "nobody counted")
+        yield from super().read(session)
+
+
+def test_a_metric_without_a_value_has_its_reason():
+    """And is no reading."""
+    outcome = Doubting(FakeClient(FakeSession({})), FakeIndexes()).collect()
+    assert outcome.readings == (READING,)
+    assert outcome.unknown == {catalogue.PENDING_TRUNCATED: "nobody counted"}
 
 
 def test_a_failure_raises_and_clears_the_cached_indexes():

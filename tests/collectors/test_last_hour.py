@@ -14,8 +14,11 @@ from exporter.collectors.last_hour import (
     by_queue,
     failure_ratio,
 )
+from exporter.collectors.retention import RowRetention
 from exporter.config.settings import SamplingSettings
+from exporter.metrics import catalogue
 from exporter.metrics.label_limit import LabelLimit
+from exporter.metrics.readings import UnknownValue
 from tests.collectors.fake_database import NOW, FakeClient, FakeIndexes, FakeSession, row_of, values
 
 
@@ -124,6 +127,39 @@ def test_one_sample():
     assert session.rows == 10
     assert session.parameters("processed_last_hour") == [{"skew": 600, "latest": NOW + 600}]
     assert session.parameters("failing_last_hour") == [{"count_limit": 10_000, "latest": NOW + 600}]
+
+
+def test_rows_that_may_be_gone():
+    """All figures of the hour are unknown, each with the reason; the oldest row and the odd ones are what they are."""
+    retention = RowRetention()
+    retention.note_vanished(NOW - 60)
+    session, collector = sampled(
+        7,
+        LastHourCollector(FakeClient(), FakeIndexes(), SamplingSettings(), LabelLimit(20), Conservation(retention)),
+    )
+    found = tuple(collector.read(session))
+    assert values(found) == {
+        ("outbox_oldest_processed_timestamp_seconds",): NOW - 86_400,
+        ("outbox_odd_rows", "job_outbox", "infinite"): 3,
+        ("outbox_odd_rows", "job_outbox", "null"): 4,
+    }
+    unknown = {each.metric.name: each.reason for each in found if isinstance(each, UnknownValue)}
+    assert unknown.keys() == {
+        "outbox_last_hour_processed_jobs",
+        "outbox_last_hour_processing_time_avg_seconds",
+        "outbox_last_hour_failure_ratio",
+        "outbox_queue_last_hour_processed_jobs",
+        "outbox_queue_last_hour_failure_ratio",
+    }
+    assert all(reason.startswith("rows of jobs were deleted") for reason in unknown.values())
+
+
+def test_a_backlog_that_is_not_counted_to_its_end():
+    """The reason of the missing ratio is the limit, and not that nothing failed."""
+    (found,) = failure_ratio(failing(1, 1000), 3, 1000)
+    assert found == UnknownValue(
+        catalogue.LAST_HOUR_FAILURE_RATIO, "counting of pending jobs stopped at 1,000 (count_limit)"
+    )
 
 
 @pytest.mark.parametrize(("pending", "preferred"), [(5000, False), (5001, True)])

@@ -251,6 +251,15 @@ def test_sessions_of_the_role_are_harmless_by_default(monitored):
     )
 
 
+def test_a_connection_limit_is_raised_and_never_lowered(monitored):
+    """The role may watch other databases of the server, whose exporters need their connections."""
+    limit = "SELECT rolconnlimit FROM pg_roles WHERE rolname = %s"
+    for before, after in ((9, 9), (-1, 3), (1, 3)):
+        monitored.execute(f"ALTER ROLE {MONITOR} CONNECTION LIMIT {before}".encode())
+        run_script(monitored, "monitoring_role")
+        assert monitored.value(limit, (MONITOR,)) == after
+
+
 def test_the_set_up_does_not_queue_behind_a_long_transaction(database):
     """It gives up, as one piece, rather than hold up everybody who comes after it."""
     before = catalogue(database)

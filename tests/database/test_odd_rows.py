@@ -13,7 +13,7 @@ import pytest
 from exporter.config.settings import SamplingSettings
 from exporter.lab.migrate import Schema
 from exporter.lab.postgres.cluster import Cluster
-from exporter.metrics.readings import Reading
+from exporter.metrics.readings import Reading, UnknownValue
 from exporter.migration.report import CheckAnswer
 from exporter.migration.rollback import rollback_check
 from exporter.migration.rollback_options import RollbackOptions
@@ -234,6 +234,7 @@ def test_counters_count_on_beside_an_odd_row(ordinary: Database, case: Case):
             for collector in (throughput, events):
                 with sampling.database.sample(*collector.reads) as session:
                     for reading in collector.read(session):
+                        assert not isinstance(reading, UnknownValue)
                         value = float(reading.value if isinstance(reading, Reading) else sum(reading.counts))
                         found[reading.metric.name] = found.get(reading.metric.name, 0.0) + value
             return tuple(

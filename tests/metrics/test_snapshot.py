@@ -115,13 +115,15 @@ def test_the_last_result_expires_at_its_own_time_after_a_failure():
     assert state.duration == 0.5
 
 
-def test_notices_belong_to_the_readings():
+def test_notices_and_unknown_values_belong_to_the_readings():
     """A run without readings keeps those of the last one, as it keeps its readings; one with readings replaces them."""
     notice = CollectorNotice("job_outbox", "what somebody should know")
-    noticing = replace(success(100), outcome=CollectorOutcome(READINGS, notices=(notice,)))
+    unknown = {catalogue.PROCESSED_JOBS: "nobody counts"}
+    noticing = replace(success(100), outcome=CollectorOutcome(READINGS, notices=(notice,), unknown=unknown))
     state = BACKLOG.after(noticing, interval=15)
-    assert state.after(failure(115, Reason.LOCK), interval=15).notices == (notice,)
-    assert state.after(success(115), interval=15).notices == ()
+    failed, renewed = state.after(failure(115, Reason.LOCK), interval=15), state.after(success(115), interval=15)
+    assert (failed.notices, failed.unknown) == ((notice,), unknown)
+    assert (renewed.notices, renewed.unknown) == ((), {})
 
 
 def test_a_success_clears_problems_and_keeps_counts():

@@ -235,6 +235,20 @@ def test_the_time_of_the_page_is_shown():
     assert "1970-01-12 13:46:40 UTC" in read().text
 
 
+def test_what_is_unknown_at_present():
+    """The cards stay, and one sentence per reason says why they have no number."""
+    reasons = {
+        "outbox_last_hour_failure_ratio": "rows were <b>deleted</b>",
+        "outbox_last_hour_processed_jobs": "a",
+        "x": "a",
+    }
+    seen = " ".join(read(unknown_now=reasons).text.split())
+    assert "Unknown at present: rows were <b>deleted</b> (outbox_last_hour_failure_ratio)" in seen
+    assert "Unknown at present: a (outbox_last_hour_processed_jobs, x)" in seen
+    assert "Failure ratio" in seen
+    assert "Unknown at present" not in read().text
+
+
 def test_what_the_outbox_cannot_have():
     """Its cards are not there, the reasons are; jobs that are scheduled or running have cards where they are known."""
     seen = read(

@@ -52,7 +52,8 @@ def _holds(condition: Condition, tick: Tick, offset: float) -> bool | None:
     if value is not None:
         return _holds_by_both_clocks(condition, value, offset) if condition.by_clock else condition.holds(value)
     failed = tick.problems and any(problem.collector in condition.collectors for problem in tick.problems)
-    return None if failed else condition.absent
+    is_unknown = failed or (condition.known_by and condition.known_by not in tick.values)
+    return None if is_unknown else condition.absent
 
 
 def _holds_by_both_clocks(condition: Condition, age: float, offset: float) -> bool | None:

@@ -148,7 +148,16 @@ def _condition(node: Mapping, parameters: CheckParameters) -> Condition:
     limit = limit_of(_text(node, comparison), parameters, by_the_clock=by_the_clock)
     collectors = tuple(sorted(collectors_of(signal, parameters.policy)))
     absent = _BOOLEANS.get(_text(node, "absent"))
-    return Condition(signal, above, limit, inclusive, absent, collectors, by_clock(signal, parameters.policy))
+    return Condition(
+        signal,
+        above,
+        limit,
+        inclusive,
+        absent,
+        collectors,
+        by_clock(signal, parameters.policy),
+        known_by=_text(node, "known_by"),
+    )
 
 
 def limit_of(text: str, parameters: CheckParameters, *, by_the_clock: bool = False) -> float:

@@ -21,7 +21,8 @@ class CheckKind(StrEnum):
 class Condition:
     """A signal compared with a limit, in the signal's unit.
 
-    `absent`: the result when the collectors work and there is no value; None: unknown. `by_clock`: the signal is a
+    `absent`: the result when the collectors work and there is no value; None: unknown. `known_by`: another signal,
+    without which that is unknown, too; empty where there is none. `by_clock`: the signal is a
     database time compared with the exporter's clock. `expression`: `signal` is PromQL, no name of a recorded signal.
     """
 
@@ -33,6 +34,7 @@ class Condition:
     collectors: tuple[str, ...] = ()
     by_clock: bool = False
     expression: bool = False
+    known_by: str = ""
 
     def holds(self, value: float) -> bool:
         """Whether the value is beyond the limit."""

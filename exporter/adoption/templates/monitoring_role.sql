@@ -51,9 +51,12 @@ BEGIN
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'outbox_monitor' AND rolbypassrls) THEN
     ALTER ROLE outbox_monitor NOBYPASSRLS;
   END IF;
+  -- A higher limit stays: the role may watch other databases of this server.
+  IF (SELECT rolconnlimit FROM pg_roles WHERE rolname = 'outbox_monitor') < 3 THEN
+    ALTER ROLE outbox_monitor CONNECTION LIMIT 3;
+  END IF;
 END
 $$;
-ALTER ROLE outbox_monitor CONNECTION LIMIT 3;
 
 -- Limits for every session of the role, a person's psql included. The exporter sets stricter ones inside each of its
 -- transactions (and proves them), since these are defaults that a session may change: what the role can do at most

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 
 import pytest
@@ -12,6 +13,7 @@ from alerts.diagnosis.model import Evidence
 from alerts.diagnosis.questions import application
 from alerts.diagnosis.sources import Limits
 from alerts.diagnosis.tree import Tree, parse
+from exporter.config.settings import Config, OutboxSettings
 from exporter.core import logs
 from tests.alerts.diagnosis.sources_of import sources
 
@@ -51,6 +53,20 @@ def test_the_first_cause_that_holds(answers):
     assert found.cause.name == "second"
     assert [name for name, _ in found.evidence] == ["a", "b", "c", "d"]
     assert found.actions.startswith("Restart the application")
+
+
+def test_the_step_of_another_outbox(answers, monkeypatch):
+    """Begins with how to read it; where jobs fail, with what the default tables' processor would do by itself."""
+    config = replace(Config(), outbox=OutboxSettings(profile="pg-boss"))
+    answers["a"] = Answer.ON
+    read, text = diagnose(sources(config=config), tree()).actions.split("\n", 1)
+    assert read.startswith("Written for the default tables: read job for job_outbox, the worker for the processor")
+    assert text == diagnose(sources(), tree()).actions
+    failing = parse(TREE.replace("{a:", "{failing:"))
+    monkeypatch.setattr(walk, "question", lambda _: lambda _: Evidence(Answer.ON, "some fail"))
+    retry, same, _ = diagnose(sources(config=config), failing).actions.split("\n", 2)
+    assert retry.startswith("An exhausted job of this outbox is not attempted again")
+    assert same == read
 
 
 def test_no_condition_is_asked_after_one_that_fails(answers):

@@ -42,6 +42,13 @@ def test_a_mapping_of_ones_own():
     assert "The jobs are in the table `outbox`, by the mapping in the configuration." in page("OutboxStalled", config)
 
 
+def test_exhausted_jobs_that_are_not_attempted_again():
+    """The runbooks say of the default tables that the next poll processes them."""
+    said = "An exhausted job of this outbox is not attempted again, whatever the runbook says of the next poll"
+    assert said in page("OutboxJobsExhausted", GRAPHILE)
+    assert said not in page("OutboxJobsExhausted", configuration("boolean"))
+
+
 def test_the_default_tables():
     """Their runbooks are as they are shipped, whether the profile is named or not."""
     for settings in (OutboxSettings(), OutboxSettings(profile="default")):

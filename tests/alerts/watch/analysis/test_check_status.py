@@ -52,6 +52,17 @@ def test_all_conditions_have_to_hold(found, expected):
 
 
 @pytest.mark.parametrize(
+    ("found", "expected"),
+    [(tick(), UNKNOWN), (tick(attempts=30), GOOD), (tick(attempts=30, ratio=0.2), BAD), (tick(ratio=0.05), GOOD)],
+)
+def test_an_absent_value_that_another_signal_explains(found, expected):
+    """No attempts have no ratio. Where the attempts are unknown, so is what the ratio would be."""
+    ratio = Condition("ratio", above=True, limit=0.1, absent=False, known_by="attempts")
+    attempts = Condition("attempts", above=True, limit=20, inclusive=True)
+    assert status(check(ratio, attempts), found) is expected
+
+
+@pytest.mark.parametrize(
     ("maintenance", "backlog", "expected"),
     [(True, 101, EXCUSED), (True, 1, EXCUSED), (None, 101, UNKNOWN), (None, 1, GOOD), (False, 101, BAD)],
 )
