@@ -33,6 +33,10 @@ RECENT_LIMIT = 5000
 # with a million jobs, half the time of counting the oldest in their order.
 SLACK = 1 / 20
 
+# Jobs that left the backlog are looked up so often where that reads the whole table. A library that deletes jobs at
+# once does so with each, and one that is found makes the figures of the last hour unknown for an hour. Seconds.
+LOOKUP_INTERVAL = 600.0
+
 
 @dataclass(frozen=True, slots=True)
 class AttemptGroup:
@@ -123,6 +127,8 @@ class BacklogCollector(DatabaseCollector):
         self._completions = completions
         # Of the latest sample, where jobs may leave the backlog without being processed or removed.
         self._listed: frozenset[str] = frozenset()
+        # When jobs of such a sample were last looked up, Unix seconds.
+        self._looked_up_at = -math.inf
         self._conservation = completions.conservation
         # The start of the latest sample, Unix seconds.
         self._sampled_at: float | None = None
@@ -207,10 +213,15 @@ class BacklogCollector(DatabaseCollector):
         left = sorted(self._listed.difference(jobs.listed))
         self._listed = frozenset() if session.is_standby else frozenset(jobs.oldest)
         is_expected = self._mapping.is_removed_when_processed or not self._mapping.has_processed
-        if not left or is_expected or session.is_standby:
+        if not left or is_expected or session.is_standby or not self._is_lookup_due(session.now):
             return
+        self._looked_up_at = session.now
         if len(session.fetch("departed", Departed, ids=left)) < len(left):
             retention.note_vanished(session.now)
+
+    def _is_lookup_due(self, now: float) -> bool:
+        """Jobs with one id are found by their key. Those with several are not, so the whole table is read for them."""
+        return len(self._mapping.id) == 1 or not 0 <= now - self._looked_up_at < LOOKUP_INTERVAL
 
     def _groups(self, session: Session) -> list[PendingGroup]:
         """All pending jobs, or the oldest `count_limit` of them. The backlog is expected to be as long as before."""

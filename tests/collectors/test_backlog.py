@@ -243,12 +243,14 @@ class MappedOutbox(Outbox):
         completions = Completions(queues, self.conservation)
         self.collector = BacklogCollector(client, FakeIndexes(), SamplingSettings(), queues, completions)
 
-    def look(self, pending: int, rows: int = 0, *, standby: bool = False) -> bool:
+    def look(self, pending: int, rows: int = 0, *, standby: bool = False, after: float = 0) -> bool:
         """A sample; whether the rows of the last hour are all there, as far as is known."""
         self.pending = pending
         departed = [{"id": str(number), "created_at": None, "processed_at": None} for number in range(rows)]
         answers = {"backlog_head": self.head, "backlog": self.counted, "other_jobs": [], "departed": departed}
-        tuple(self.collector.read(FakeSession(answers, standby=standby)))
+        session = FakeSession(answers, standby=standby)
+        session.now += after
+        tuple(self.collector.read(session))
         return not self.retention.doubt(NOW)
 
 
@@ -257,6 +259,17 @@ def test_a_pending_job_whose_row_is_gone():
     outbox = MappedOutbox()
     assert outbox.look(2)
     assert not outbox.look(0, rows=1)
+
+
+def test_jobs_with_two_ids_are_looked_up_now_and_then():
+    """For those the whole table is read."""
+    outbox = MappedOutbox(id=("queue", "id"))
+    outbox.look(2)
+    assert outbox.look(0, rows=2)
+    outbox.look(2, after=15)
+    assert outbox.look(0, after=599)
+    outbox.look(2, after=600)
+    assert not outbox.look(0, after=601)
 
 
 def test_a_job_that_left_the_backlog_has_its_row():
