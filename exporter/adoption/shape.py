@@ -15,7 +15,7 @@ _UNMARKED = (
 )
 _VIEW = "it is a view, whose rows cannot be proved complete; map a table below it: {}"
 _LAST_WORDS = (("status",), ("state",))
-_FOREIGN = "it is a table of another server, or has one as a part, whose rows cannot be proved complete"
+_FOREIGN = "it is a table of another server, whose rows cannot be proved complete"
 
 
 @dataclass(frozen=True, slots=True)

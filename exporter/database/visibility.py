@@ -13,7 +13,6 @@ from exporter.core.errors import PermissionDenied, RowsHidden, SchemaMismatch
 
 # Ordinary and partitioned tables. A view's rows cannot be proved complete from outside.
 COUNTABLE = ("r", "p")
-_FOREIGN = "f"
 # Roles in which an API's callers come in, signed in or not (PostgREST, Supabase): their privileges are everybody's.
 PUBLIC_ROLES = ("public", "anon", "web_anon", "authenticated", "authenticator", "service_role")
 _OWN_ROLE = "an API's callers come in by this role: use one of your own instead, exporter/sql/setup/monitoring_role.sql"
@@ -121,8 +120,6 @@ def _check_schema(role: str, found: TableVisibility) -> None:
     if not found.schema_usable:
         grant = remedy(role, f"GRANT USAGE ON SCHEMA {schema} TO {role}")
         raise PermissionDenied(f"role {role} may not use schema {schema}: {grant}")
-    if found.relkind == _FOREIGN:
-        raise SchemaMismatch(f"{table} is a foreign table or has one as a part; its rows cannot be proved complete")
     if found.relkind not in COUNTABLE:
         raise SchemaMismatch(f"{table} is not a table (relkind {found.relkind}); its rows cannot be proved complete")
 

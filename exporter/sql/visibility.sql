@@ -12,7 +12,7 @@
 --   schema_name text not null: as asked, quoted where its name needs it
 --   table_name text not null: schema and table, quoted where their names need it
 --   schema_usable boolean not null: the schema exists and the role has USAGE on it
---   relkind text null: pg_class.relkind, and f where a part of it is a foreign table; null when there is no such relation
+--   relkind text null: pg_class.relkind; null when there is no such relation
 --   missing_columns text[] not null: columns that do not exist
 --   unreadable_columns text[] not null: columns that the role may not SELECT
 --   unfit_columns text[] not null: columns of a type that is not read as that kind, each with its type
@@ -34,11 +34,7 @@ SELECT
     quote_ident(%(schema)s::text) AS schema_name,
     format('%%I.%%I', %(schema)s::text, wanted.table_name) AS table_name,
     n.oid IS NOT NULL AND has_schema_privilege(n.oid, 'USAGE') AS schema_usable,
-    CASE WHEN c.relhassubclass AND EXISTS (
-        SELECT FROM pg_foreign_table AS f
-        WHERE pg_partition_root(f.ftrelid) = c.oid
-           OR EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = f.ftrelid AND i.inhparent = c.oid)
-    ) THEN 'f' ELSE c.relkind::text END AS relkind,
+    c.relkind::text AS relkind,
     ARRAY(
         SELECT asked.name
         FROM unnest(%(columns)s::text[], %(column_tables)s::text[]) AS asked (name, table_name)

@@ -108,14 +108,6 @@ TAKEN_AWAY: Final[dict[str, tuple[str, set[str], str]]] = {
         {"public.mails is not a table (relkind v); its rows cannot be proved complete"},
         "DROP VIEW mails; ALTER TABLE others RENAME TO mails",
     ),
-    "all its parts": (
-        (
-            "CREATE FOREIGN DATA WRAPPER elsewhere; CREATE SERVER elsewhere FOREIGN DATA WRAPPER elsewhere; "
-            "CREATE FOREIGN TABLE more () INHERITS (mails) SERVER elsewhere"
-        ),
-        {"public.mails is a foreign table or has one as a part; its rows cannot be proved complete"},
-        "DROP FOREIGN DATA WRAPPER elsewhere CASCADE",
-    ),
 }
 WAITING: Final = 'outbox_pending_jobs{state="waiting"}'
 HOUR: Final = "outbox_last_hour_processed_jobs"

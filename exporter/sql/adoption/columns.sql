@@ -5,7 +5,7 @@
 -- Columns:
 --   schema_name text not null: schema of the table
 --   table_name text not null: its name
---   kind text not null: pg_class.relkind: r and p are tables, v and m are views, f is a foreign table or has one as a part
+--   kind text not null: pg_class.relkind: r and p are tables, v and m are views, f is a foreign table
 --   row_security boolean not null: row-level security is on, or forced
 --   below text[] not null: of a view, the tables and views that it reads directly, as schema.name
 --   column_name text not null: name of the column
@@ -19,11 +19,7 @@
 SELECT
     n.nspname::text AS schema_name,
     c.relname::text AS table_name,
-    CASE WHEN c.relhassubclass AND EXISTS (
-        SELECT FROM pg_foreign_table AS f
-        WHERE pg_partition_root(f.ftrelid) = c.oid
-           OR EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = f.ftrelid AND i.inhparent = c.oid)
-    ) THEN 'f' ELSE c.relkind::text END AS kind,
+    c.relkind::text AS kind,
     c.relrowsecurity OR c.relforcerowsecurity AS row_security,
     CASE WHEN c.relkind IN ('v', 'm') THEN ARRAY(
         SELECT DISTINCT (below_schema.nspname || '.' || below.relname)::text
@@ -43,9 +39,7 @@ SELECT
         SELECT e.enumlabel::text FROM pg_enum AS e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder
     ) ELSE ARRAY[]::text[] END AS labels
 FROM (
-    SELECT
-        each.oid, each.relname, each.relnamespace, each.relkind, each.relhassubclass, each.relrowsecurity,
-        each.relforcerowsecurity
+    SELECT each.oid, each.relname, each.relnamespace, each.relkind, each.relrowsecurity, each.relforcerowsecurity
     FROM pg_class AS each
     JOIN pg_namespace AS mine ON mine.oid = each.relnamespace
     WHERE each.relkind IN ('r', 'p', 'v', 'm', 'f')
