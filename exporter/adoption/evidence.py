@@ -10,12 +10,12 @@ from exporter.adoption.catalogue import ExpressionsRow, Relation, read_expressio
 from exporter.config.settings import DatabaseSettings
 from exporter.core.errors import LoginRefused, SampleError, Stale, Unreachable
 from exporter.database import DatabaseClient, relations, statuses
+from exporter.database.jobs.row import PER_SECOND
 from exporter.database.statuses import ROW_LIMIT, StatusRow
 from exporter.outbox.mapping import OutboxMapping
 
 # Times of 2001 to 2286, in seconds. The same times in milliseconds or microseconds are other numbers.
 _SECONDS = (1e9, 1e10)
-_PER_SECOND = {"seconds": 1.0, "milliseconds": 1e3, "microseconds": 1e6}
 # As the server writes `column IN (...)`.
 _LIST = re.compile(r"CHECK \(++(?!NOT )[^']+ = ANY \(\(*ARRAY\[")
 _LITERAL = re.compile(r"'((?:[^']|'')*)'")
@@ -48,7 +48,7 @@ class NumbersRow:
         if self.lowest is None or self.highest is None:
             return ""
         lowest, highest = _SECONDS
-        for unit, factor in _PER_SECOND.items():
+        for unit, factor in PER_SECOND.items():
             if lowest * factor <= self.lowest and self.highest < highest * factor:
                 return unit
         return ""

@@ -91,8 +91,8 @@ class LastHourCollector(DatabaseCollector):
     """Jobs processed, processing time, failure ratio, retention.
 
     Shape: averages and ratio are absent when there is nothing to divide by; all figures of the hour are unknown where
-    rows of processed jobs may be gone. Odd rows of the outbox are counted here,
-    pending ones and processed ones: this collector reads them all, as far as they matter to any number.
+    rows of processed jobs may be gone. Odd rows of the outbox are counted here, pending ones and processed ones: this
+    collector reads them all, as far as they matter to any number.
     Source: sql/processed_last_hour.sql, failing_last_hour.sql, oldest_processed.sql, far_behind.sql.
     """
 

@@ -10,7 +10,7 @@ from exporter.outbox.mapping import DEFAULT, OutboxMapping
 
 # The name of a queue, as a join with the table of queues names it.
 QUEUE_NAME = "outbox_queue_name"
-PER_SECOND = {"seconds": "1", "milliseconds": "1000", "microseconds": "1000000"}
+PER_SECOND = {"seconds": 1, "milliseconds": 1_000, "microseconds": 1_000_000}
 # 9999-12-31 23:59:59 UTC: later than any time that is believed.
 _LAST_SECOND = "253402300799"
 
@@ -73,7 +73,7 @@ class JobRow:
             return sql.SQL("NULL::timestamptz")
         if not self._m.epoch:
             return sql.Identifier(column)
-        number, units = sql.Identifier(column), sql.SQL(PER_SECOND[self._m.epoch])
+        number, units = sql.Identifier(column), sql.Literal(PER_SECOND[self._m.epoch])
         seconds = sql.SQL("{}::double precision / {}").format(number, units)
         if column == self._m.processed:
             return sql.SQL("to_timestamp({})").format(seconds)  # an index may be on this
