@@ -126,6 +126,7 @@ def test_published_numbers_match_the_reference_query_or_are_absent(replicated, s
         return
     server = replicated.primary if state is ServerState.PRIMARY else replicated
     with sampling_of(server, cell, **zone) as sampling, reference_session(replicated, cell) as connection:
+        replicated.wait_until_caught_up()  # with what the primary has written by itself since the state began
         assert gauges(sampling) == reference.expected_gauges(connection, sampling.labels)
         counted_before, before = reference.row_counts(connection), counters(sampling)
         rows.apply_changes(connection, cell)
