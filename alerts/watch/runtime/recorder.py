@@ -1,13 +1,15 @@
 """Records every evaluation in the watch of a state directory. Errors of the disk are reported, never raised.
 
 While the history cannot be written, ticks are lost and count as missing; the view says why. A damaged history is
-renamed and a new one begun; an open watch in it is recorded as INCONCLUSIVE.
+renamed and a new one begun; an open watch in it is recorded as INCONCLUSIVE. So is one whose history was removed. A
+history that was put in the place of another one, as when a volume is mounted or a backup restored, is used at once.
 """
 
 import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from threading import Lock
 
 from alerts.model import Evaluation, SampleBlock
@@ -20,7 +22,7 @@ from alerts.watch.model.watch import Watch, WatchState
 from alerts.watch.runtime.change_detector import Observation
 from alerts.watch.runtime.observation import TickBuilder
 from alerts.watch.runtime.start import AutomaticStart
-from alerts.watch.runtime.watch_manager import WatchFactory, WatchManager
+from alerts.watch.runtime.watch_manager import DAMAGED, REMOVED, WatchFactory, WatchManager
 from alerts.watch.store.database_file import HistoryDamaged
 from alerts.watch.store.history import History
 from alerts.watch.store.lock_file import HistoryError, HistoryInUse
@@ -164,10 +166,11 @@ class WatchRecorder:
             self._refresh()
 
     def _has_work(self, now: WatchTime) -> bool:
-        """Whether the history is closed, a watch has ended, or a command has written a request."""
+        """Whether the history is closed or another file, a watch has ended, or a command has written a request."""
         with self._lock:
             try:
-                return self._manager is None or self._manager.is_over(now) or self._manager.history.changed()
+                manager = self._manager
+                return manager is None or manager.is_over(now) or _has_changed(manager.history)
             except HistoryError:  # raised again, and handled, by the next transaction
                 return True
 
@@ -184,7 +187,8 @@ class WatchRecorder:
                 return
             now = now or clock.now()  # after the lock, which may have taken a while
             try:
-                self._run_action(action, now)
+                self._drop_replaced()
+                self._run_action(partial(self._record, action), now)
             except HistoryDamaged as error:
                 self._replace_damaged(error, now)
             except HistoryError as error:
@@ -192,6 +196,24 @@ class WatchRecorder:
             except Exception as error:  # noqa: BLE001 - a bug in here must not end the sampling, or the alerts
                 event(logger, logging.ERROR, "watch failed", exc_info=error)
                 self._report_unwritable(HistoryError(f"internal error ({type(error).__name__}): see the log"), now)
+
+    def _record(self, action: Callable[[WatchManager, WatchTime], None], manager: WatchManager, now: WatchTime) -> None:
+        self._record_removed(manager, now)
+        action(manager, now)
+
+    def _record_removed(self, manager: WatchManager, now: WatchTime) -> None:
+        """Record that the watch in the view was lost, where the history is another one that does not know it."""
+        watch, latest = self._view.watch, manager.watch
+        is_known = latest is not None and (latest.is_open or watch is None or latest.number >= watch.number)
+        if watch is not None and watch.is_open and not is_known:
+            manager.record_lost(watch, now, REMOVED)
+
+    def _drop_replaced(self) -> None:
+        """Close the history when its file is not the one of the directory any more."""
+        if self._manager is not None and self._manager.history.is_replaced():
+            event(logger, logging.WARNING, "watch history replaced", directory=str(self._directory))
+            self._last_manager = self._manager
+            self._drop()
 
     def _run_action(self, action: Callable[[WatchManager, WatchTime], None], now: WatchTime) -> None:
         manager = self._manager = self._manager or self._open(now)
@@ -243,7 +265,8 @@ class WatchRecorder:
             event(logger, logging.ERROR, "watch history damaged", reason=str(error), renamed_to=str(damaged.path))
             self._run = None
             self._run_action(
-                lambda manager, at: manager.record_lost(damaged.watch, at) if damaged.may_have_run else None, now
+                lambda manager, at: manager.record_lost(damaged.watch, at, DAMAGED) if damaged.may_have_run else None,
+                now,
             )
         except HistoryError as again:
             self._report_unwritable(again, now)
@@ -252,3 +275,7 @@ class WatchRecorder:
         if self._manager is not None:
             self._manager.history.close()
             self._manager = None
+
+
+def _has_changed(history: History) -> bool:
+    return history.is_replaced() or history.changed()

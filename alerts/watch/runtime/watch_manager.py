@@ -52,7 +52,8 @@ _REQUEST_LIFE = 3600.0
 _PROBE = 0
 # Seconds. The planned end is moved when the wall clock was set by more than this.
 _MOVED = 1.0
-_LOST = "its history was damaged"
+DAMAGED = "its history was damaged"
+REMOVED = "its history was removed"
 _NOTHING = Observation()
 
 
@@ -246,13 +247,13 @@ class WatchManager:
         elapsed = min(self._elapsed_at(now), self._open_watch().duration)
         return _standing(self._evaluator, now.at, elapsed, Cause.NOT_WRITTEN)
 
-    def record_lost(self, watch: Watch | None, now: WatchTime) -> None:
-        """Record that a watch was lost with a damaged history. `watch` is None when it could not be read."""
+    def record_lost(self, watch: Watch | None, now: WatchTime, reason: str) -> None:
+        """Record that a watch was lost with its history. `watch` is None when it could not be read."""
         known = watch or replace(self._factory.watch(1, "unknown", now, self._t), checks=())
         state = WatchState.FAILED if known.state is WatchState.FAILED else WatchState.INCONCLUSIVE
         decided_at = known.decided_at if state is WatchState.FAILED else now.at
         lost = replace(known, state=state, started=self._t, decided_at=decided_at, closed_at=now.at, closed=self._t)
-        self._save(replace(lost, stopped=_LOST))
+        self._save(replace(lost, stopped=reason))
 
     def stop(self, now: WatchTime) -> None:
         """Record that the exporter stops. In a transaction."""

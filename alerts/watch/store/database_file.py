@@ -28,6 +28,15 @@ class HistoryDamaged(HistoryError):
     """The file is inconsistent. Nothing in it is used."""
 
 
+def identity(directory: Path) -> tuple[int, int] | None:
+    """Which file the history is: its device and inode, by which SQLite tells files apart; None without one."""
+    try:
+        found = (directory / FILE).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def _require_file(path: Path) -> None:
     """Raises: HistoryUnavailable when there is no such file, with the reason where none can be written."""
     try:

@@ -70,6 +70,7 @@ class History:
         self._layouts: dict[int, tuple[str, ...]] = {}
         self._previous: int | None = None
         self._version = self._data_version()
+        self._file = database_file.identity(directory)
 
     @classmethod
     def writer(cls, directory: Path) -> Self:
@@ -127,6 +128,10 @@ class History:
         """Whether another connection has written since the last call, or since the history was opened."""
         before, self._version = self._version, self._data_version()
         return before != self._version
+
+    def is_replaced(self) -> bool:
+        """Whether the directory has another file by now, or none: nobody else reads or writes the one that is open."""
+        return self._file != database_file.identity(self.directory)
 
     def _data_version(self) -> int:
         ((version,),) = self._fetch("PRAGMA data_version")

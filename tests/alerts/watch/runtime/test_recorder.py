@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -320,6 +321,40 @@ def test_damaged_without_a_watch_nothing_is_lost(scenario):
     damage(scenario, "UPDATE ticks SET at = at + 1 WHERE t = (SELECT max(t) FROM ticks)")
     assert scenario.up().evaluate().state is WatchState.WAITING
     assert len(list(scenario.directory.glob("history.damaged-*.sqlite"))) == 1
+
+
+@pytest.mark.parametrize(("backlog", "state"), [(0, WatchState.INCONCLUSIVE), (5000, WatchState.FAILED)])
+def test_a_watch_whose_history_was_removed_is_not_waiting_to_begin(scenario, backlog, state):
+    """It is recorded as lost, or stays failed, with its number; the next one can begin."""
+    scenario.begin()
+    scenario.shown = {"backlog_jobs": backlog}
+    scenario.evaluate(10)
+    (scenario.directory / FILE).unlink()
+    view = scenario.evaluate()
+    assert view.watch is not None
+    assert (view.state, view.watch.number, view.watch.stopped) == (state, 1, "its history was removed")
+    assert scenario.ask("start").answer == "watch 2 has begun"
+
+
+def test_a_history_that_comes_back_is_resumed_at_once(scenario):
+    """After a volume was unmounted for a while, also where nothing is recorded because no watch is open."""
+    scenario.begin()
+    scenario.evaluate(10)
+    scenario.directory.rename(scenario.directory.with_name("volume"))
+    assert scenario.evaluate(2).state is WatchState.INCONCLUSIVE
+    shutil.rmtree(scenario.directory)
+    scenario.directory.with_name("volume").rename(scenario.directory)
+    view = scenario.evaluate()
+    assert (view.state, view.trouble) == (WatchState.RUNNING, "")
+    assert scenario.ask("stop").granted
+
+
+def test_a_history_removed_without_a_watch_loses_nothing(scenario):
+    """It waits, as before, and takes requests at once."""
+    scenario.evaluate(5)
+    (scenario.directory / FILE).unlink()
+    assert scenario.evaluate().state is WatchState.WAITING
+    assert scenario.ask("start").answer == "watch 1 has begun"
 
 
 def test_a_bug_in_here_ends_nothing(scenario, monkeypatch):

@@ -68,6 +68,20 @@ def test_only_writes_of_other_connections_are_changes(tmp_path):
         assert not ours.changed()
 
 
+def test_a_file_in_the_place_of_another_one_is_noticed(tmp_path):
+    """So is one that is gone; what the history itself writes is no such change."""
+    with History.writer(tmp_path) as ours:
+        with ours.transaction():
+            ours.put(1, RUN)
+        assert not ours.is_replaced()
+        (tmp_path / FILE).rename(tmp_path / "moved")
+        assert ours.is_replaced()
+        (tmp_path / FILE).write_bytes((tmp_path / "moved").read_bytes())
+        assert ours.is_replaced()
+        (tmp_path / "moved").replace(tmp_path / FILE)
+        assert not ours.is_replaced()
+
+
 def test_reading_returns_the_written_values(tmp_path):
     """Exactly: unknown values stay unknown, infinite ones infinite, texts unchanged."""
     odd = tick(
