@@ -95,17 +95,17 @@ def _check(node: Mapping, parameters: CheckParameters) -> Check:
     signal = first.signal if first else _text(node, "signal") or None
     unit = unit_of(signal, parameters.policy) if signal else ""
     rules = _rules(node, parameters) if kind is CheckKind.PAGES else ()
-    collectors = _collectors(node, conditions, rules, parameters)
+    schedule, evidence = _schedule(node.get("schedule")), tuple(map(_evidence, _mappings(node.get("evidence"))))
+    reads = [*(each.signal for each in conditions), *(each.counter for each in evidence)]
+    reads += [signal] if signal else []
+    reads += [schedule.oldest] if schedule else []
+    collectors = _collectors((*reads, *(parameters.policy.rule(key).expr for key in rules)), parameters)
     limit = format_value(first.limit, unit) if first else ""
 
     def sentence(key: str) -> str:
         text = _text(node, key).replace("{limit}", limit)
         return _SPAN.sub(lambda span: format_value(values.duration(span[1]) * parameters.time_scale, "seconds"), text)
 
-    reads = [each.signal for each in conditions]
-    reads += [signal] if signal else []
-    reads += [_text(each, "counter") for each in _mappings(node.get("evidence"))]
-    reads += [_text(each, "oldest") for each in (node.get("schedule"),) if isinstance(each, Mapping)]
     return Check(
         name=_text(node, "name"),
         title=_text(node, "title"),
@@ -117,13 +117,13 @@ def _check(node: Mapping, parameters: CheckParameters) -> Check:
         budget=_budget(node.get("budget"), parameters),
         conditions=conditions,
         collectors=tuple(sorted(collectors if parameters.application else collectors - {"application"})),
-        evidence=tuple(_evidence(each) for each in _mappings(node.get("evidence"))),
+        evidence=evidence,
         outcomes=_outcomes(node.get("outcomes"), first, parameters),
         rules=tuple(str(key) for key in rules),
         rules_by_clock=tuple(
             str(key) for key in rules if by_clock(parameters.policy.rule(key).expr, parameters.policy)
         ),
-        schedule=_schedule(node.get("schedule")),
+        schedule=schedule,
         signal=signal,
         limit=first.limit if first else None,
         unit=unit,
@@ -253,15 +253,8 @@ def _rules(node: Mapping, parameters: CheckParameters) -> tuple[RuleKey, ...]:
     )
 
 
-def _collectors(
-    node: Mapping, conditions: tuple[Condition, ...], rules: tuple[RuleKey, ...], parameters: CheckParameters
-) -> frozenset[str]:
-    expressions = [condition.signal for condition in conditions]
-    if _text(node, "tolerance"):
-        expressions.append(_text(node, "signal"))
-    expressions += [parameters.policy.rule(key).expr for key in rules]
-    expressions += [_text(each, "counter") for each in _mappings(node.get("evidence"))]
-    expressions += [_text(each, "oldest") for each in (node.get("schedule"),) if isinstance(each, Mapping)]
+def _collectors(expressions: Iterable[str], parameters: CheckParameters) -> frozenset[str]:
+    """Those of what a check reads, without that of maintenance: it excuses a breach, and is no evidence of one."""
     found = frozenset[str]().union(*(collectors_of(each, parameters.policy) for each in expressions))
     return found - {"maintenance"}
 
