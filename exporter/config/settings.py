@@ -187,6 +187,7 @@ class OutboxSettings:
     status_running: tuple[str, ...] | None = None
     status_processed: tuple[str, ...] | None = None
     status_failed: tuple[str, ...] | None = None
+    status_cancelled: tuple[str, ...] | None = None
     events_table: Annotated[str, _NAME] | None = None
     events_job: tuple[Annotated[str, _NAME], ...] | None = None
     events_type: Annotated[str, _NAME] | None = None
