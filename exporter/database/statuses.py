@@ -63,8 +63,8 @@ def unlisted(mapping: OutboxMapping, values: Iterable[StatusValue]) -> tuple[str
     known = {*listed(mapping), *mapping.status_cancelled}
     found = [each for each in values if each.value not in known]
     texts = (
-        (True, "is a value of its type that means nothing in this mapping: a job with it counts nowhere"),
-        (False, "stood in rows at the latest ANALYZE and means nothing in this mapping: such jobs count nowhere"),
+        (True, "is a value of its type that means nothing in this mapping; counted nowhere"),
+        (False, "stood in rows at the latest ANALYZE and means nothing in this mapping; counted nowhere"),
     )
     return tuple(
         f"{_quoted(mapping, values)} {text}"

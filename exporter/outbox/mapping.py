@@ -40,8 +40,7 @@ class OutboxMapping:
     `queues_table` holds the names of queues, where the column `queue` only refers to them: by its `queues_id`, the name
     is in its `queues_name`.
 
-    `status_cancelled` are values of which it is known that such a job counts nowhere; of another one that is not listed,
-    people are told.
+    `status_cancelled` are values of jobs that count nowhere. People are told of another one that is not listed.
 
     `is_removed_when_processed`: a processed job's row is deleted. `is_cancelled_below_max_attempts`: a cancelled job
     has the status of a failed one.

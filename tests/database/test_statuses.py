@@ -31,11 +31,10 @@ def test_values_of_the_catalogue():
     """Those of rows and those of the type are told apart; one that is listed, under whatever meaning, is not told."""
     values = [StatusValue(each, is_label=False) for each in ("new", "never", "paused", "on hold")]
     assert unlisted(MAPPING, values) == (
-        "state 'paused', 'on hold' stood in rows at the latest ANALYZE and means nothing in this mapping: such jobs count "
-        "nowhere",
+        "state 'paused', 'on hold' stood in rows at the latest ANALYZE and means nothing in this mapping; counted nowhere",
     )
     assert unlisted(MAPPING, [StatusValue("bad", is_label=True), StatusValue("held", is_label=True)]) == (
-        "state 'held' is a value of its type that means nothing in this mapping: a job with it counts nowhere",
+        "state 'held' is a value of its type that means nothing in this mapping; counted nowhere",
     )
     assert unlisted(MAPPING, values[:2]) == ()
 

@@ -284,13 +284,11 @@ def test_a_status_that_is_written_later(mails, caplog):
 
     Where row-level security is active the server shows that to the owner alone, so nothing is said.
     """
-    texts = [
-        "state 'paused' stood in rows at the latest ANALYZE and means nothing in this mapping: such jobs count nowhere"
-    ]
+    texts = ["state 'paused' stood in rows at the latest ANALYZE and means nothing in this mapping; counted nowhere"]
     statement = (
-        "INSERT INTO mails (id, kind, state, made) SELECT n, 'a', CASE WHEN n %% 2 = 0 THEN 'paused' ELSE 'new' END, now()"
-        " FROM generate_series(10, 29) AS n; ANALYZE mails"
-    ).replace("%%", "%")
+        "INSERT INTO mails (id, kind, state, made) SELECT n, 'a', 'paused', now() FROM generate_series(10, 21) AS n;"
+        "ANALYZE mails"
+    )
     hide = "ALTER TABLE mails ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON mails FOR SELECT USING (true)"
     with sampled_tables(mails) as told:
         assert told() == []
@@ -315,9 +313,7 @@ def test_a_status_that_its_type_has(mails):
         DROP TYPE mail_state;
     """
     with mails.changed(statement, undo), sampled_tables(mails) as told:
-        assert told() == [
-            "state 'on hold' is a value of its type that means nothing in this mapping: a job with it counts nowhere"
-        ]
+        assert told() == ["state 'on hold' is a value of its type that means nothing in this mapping; counted nowhere"]
 
 
 @contextmanager
