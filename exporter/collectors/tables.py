@@ -25,8 +25,8 @@ class TablesCollector:
     """Reads the server's statistics, the sizes of files and the list of sessions; no row of the tables.
 
     Shape: sizes always; rows and times of VACUUM where this server counts them; whether the horizon is pinned where the
-    samples so far show it. Which holder pins it is logged and noticed, as are values of the status that mean nothing. Runs
-    in one thread.
+    samples so far show it. Which holder pins it is logged and noticed, as are values of the status that mean nothing.
+    Runs in one thread.
     Raises: SampleError, Locked while a table is locked exclusively.
     Source: sql/table_statistics.sql, vacuum_horizon.sql, status_values.sql.
     """

@@ -29,9 +29,9 @@ def test_every_meaning_is_listed():
 
 def test_values_of_the_catalogue():
     """Those of rows and those of the type are told apart; one that is listed, under whatever meaning, is not told."""
-    values = [StatusValue(each, is_label=False) for each in ("new", "never", "paused", "on hold")]
+    values = [StatusValue(each, is_label=False) for each in ("new", "never", "paused", "held")]
     assert unlisted(MAPPING, values) == (
-        "state 'paused', 'on hold' stood in rows at the latest ANALYZE and means nothing in this mapping; counted nowhere",
+        "state 'paused', 'held' stood in rows at the latest ANALYZE and means nothing in this mapping; counted nowhere",
     )
     assert unlisted(MAPPING, [StatusValue("bad", is_label=True), StatusValue("held", is_label=True)]) == (
         "state 'held' is a value of its type that means nothing in this mapping; counted nowhere",

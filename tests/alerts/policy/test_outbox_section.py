@@ -29,6 +29,17 @@ def test_the_worker_and_the_commands_of_a_library():
     assert f"# OutboxStalled\n\n## Meaning{after}" == runbook("OutboxStalled")
 
 
+def test_the_thresholds():
+    """Of this configuration, with their source; a page about an alert without a threshold names none."""
+    config = replace(Config(), outbox=OutboxSettings(profile="pg-boss"))
+    text = page("OutboxRetentionOverdue", config)
+    assert (
+        "\nThreshold (ticket): 9 d; deleteAfterSeconds, 7 days by default, the daily maintenance, and one day (" in text
+    )
+    assert "\nThreshold (page): 5 min; deployed: " in page("OutboxJobsWaitingLong", config)
+    assert "Threshold (" not in page("OutboxWatchFailed", config)
+
+
 def test_an_alert_that_this_outbox_does_not_have():
     """Its page says so, and why."""
     text = page("OutboxProcessingSlow", GRAPHILE)
@@ -55,3 +66,5 @@ def test_the_default_tables():
         config = replace(Config(), outbox=settings)
         assert page("OutboxStalled", config) == runbook("OutboxStalled")
         assert profile_of(config) is None
+    changed = replace(Config(), outbox=OutboxSettings(profile="default", max_attempts="5"))
+    assert profile_of(changed) is None
