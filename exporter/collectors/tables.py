@@ -63,7 +63,8 @@ class TablesCollector:
         Nothing is known of either where a server hides its sessions from this role, nor of values where it hides its
         statistics: the session cannot be used after that.
         """
-        horizon, values = Horizon((), session.now, {}), ()
+        horizon = Horizon((), session.now, {})
+        values: tuple[StatusValue, ...] = ()
         with suppress(PermissionDenied):
             horizon = self._tracker.note(session.now, read_holders(session), tables)
             values = statuses.read_known(session)

@@ -62,14 +62,13 @@ def unlisted(mapping: OutboxMapping, values: Iterable[StatusValue]) -> tuple[str
     """What is to be told of the values that the mapping does not list: those of the type, and those of rows."""
     known = {*listed(mapping), *mapping.status_cancelled}
     found = [each for each in values if each.value not in known]
-    texts = (
-        (True, "is a value of its type that means nothing in this mapping; counted nowhere"),
-        (False, "stood in rows at the latest ANALYZE and means nothing in this mapping; counted nowhere"),
-    )
+    of_type = [each.value for each in found if each.is_label]
+    of_rows = [each.value for each in found if not each.is_label]
+    texts = ((of_type, "is a value of its type that"), (of_rows, "stood in rows at the latest ANALYZE and"))
     return tuple(
-        f"{_quoted(mapping, values)} {text}"
-        for is_label, text in texts
-        if (values := [each.value for each in found if each.is_label == is_label])
+        f"{_quoted(mapping, names)} {text} means nothing in this mapping; counted nowhere"
+        for names, text in texts
+        if names
     )
 
 
