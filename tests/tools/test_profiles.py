@@ -47,10 +47,8 @@ def test_reasons_are_listed():
 def test_how_long_processed_jobs_are_kept():
     """By the library, or why no alert says that it is too long."""
     lines = profiles.text().splitlines()
-    assert (
-        "- `OutboxRetentionOverdue` has the threshold 2d: CompletedJobRetentionPeriod, 24 hours by default, and one day "
-        "(https://pkg.go.dev/github.com/riverqueue/river#Config)." in lines
-    )
+    (river,) = [line for line in lines if "CompletedJobRetentionPeriod" in line]
+    assert river.startswith("- `OutboxRetentionOverdue` has the threshold 2d: CompletedJobRetentionPeriod, 24 hours by")
     assert "- `OutboxRetentionOverdue` is left out: PgQueuer does not empty its log." in lines
 
 
