@@ -20,28 +20,27 @@ _REMEDY: Final = "alerting.thresholds sets a limit"
 
 def overrides(config: Config) -> tuple[Override, ...]:
     """The configured changes of rules, with the retention of the library where they have no threshold for it."""
-    configured = config.alerting.thresholds
-    profile = profile_of(config)
-    if profile is None or not profile.retention.threshold:
-        return configured
-    own = next((each for each in configured if _is_its(each)), Override(RULE.alert, RULE.severity.value))
-    if own.threshold is None:
-        threshold = Amount(values.duration(profile.retention.threshold), is_time=True)
-        own = replace(own, threshold=threshold, source=profile.retention.source)
-    return (*(each for each in configured if not _is_its(each)), own)
+    profile, own = profile_of(config), _configured(config)
+    if profile is None or not profile.retention.threshold or own.threshold:
+        return config.alerting.thresholds
+    threshold = Amount(values.duration(profile.retention.threshold), is_time=True)
+    others = (each for each in config.alerting.thresholds if each is not own)
+    return (*others, replace(own, threshold=threshold, source=profile.retention.source))
 
 
 def reason_without(config: Config) -> str:
     """Why there is no threshold; empty when there is one."""
-    if config.outbox.profile == "default" or any(
-        _is_its(each) and each.threshold for each in config.alerting.thresholds
-    ):
+    if config.outbox.profile == "default" or _configured(config).threshold:
         return ""
     profile = profile_of(config)
-    if profile is None:
-        return f"{_UNSAID}; {_REMEDY}"
-    return "" if profile.retention.threshold else f"{profile.retention.reason or _UNSAID}; {_REMEDY}"
+    if profile and profile.retention.threshold:
+        return ""
+    reason = profile.retention.reason if profile else ""
+    return f"{reason or _UNSAID}; {_REMEDY}"
 
 
-def _is_its(override: Override) -> bool:
-    return (override.alert, override.severity) == (RULE.alert, RULE.severity.value)
+def _configured(config: Config) -> Override:
+    """The change of the rule in the configuration; one that changes nothing where there is none."""
+    none = Override(RULE.alert, RULE.severity.value)
+    found = (each for each in config.alerting.thresholds if (each.alert, each.severity) == (none.alert, none.severity))
+    return next(found, none)

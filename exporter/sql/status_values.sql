@@ -9,7 +9,7 @@
 --   is_label boolean not null: a label of the enumeration; otherwise it stood in rows when ANALYZE last read some of them
 -- Index: pg_class (relname, relnamespace), pg_attribute (attrelid, attname), pg_statistic, pg_enum; reads no user table
 -- Source: PostgreSQL documentation, "pg_stats" and "pg_enum". pg_stats is empty for a role that may not read the column, and
---   for any but the owner where row-level security is active. Types whose equality is not that of their texts are left out
+--   for one to which row-level security applies, whatever its policies. Types whose equality is not that of their texts are left out
 SELECT DISTINCT
     found.value,
     found.is_label
