@@ -3,6 +3,7 @@
 The runbooks are written for the default tables.
 """
 
+import re
 from collections.abc import Iterator
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
     from exporter.outbox.profiles import Profile
 
 _FIRST_SECTION = "\n## Meaning\n"
+# In the list of runbooks: the second section, and a row of the table: the alert and its severities, then its summary.
+_SECOND_SECTION = "\n## How to read them\n"
+_ROW = re.compile(r"^(\| \[(\w+)\]\([^|]*\|[^|]*\|)[^|]*\|\n", re.MULTILINE)
+_INDEX_TERMS = (
+    "Alerts that this outbox does not have are left out. What follows names the application of the default tables."
+)
 _DEFAULT_TERMS = (
     "The rest of this page is written for the default tables and their application. Read the table above, with its own "
     "columns, for `job_outbox`; the worker for the processor, and how it is restarted for `pm2`; and the script that "
@@ -56,6 +63,15 @@ def with_outbox(markdown: str, alert: str, config: Config, policy: Policy) -> st
         return markdown
     section = "\n".join(_section(alert, config, policy))
     return markdown.replace(_FIRST_SECTION, f"\n## This outbox\n\n{section}\n{_FIRST_SECTION}", 1)
+
+
+def index_with_outbox(markdown: str, config: Config, policy: Policy) -> str:
+    """The list of runbooks: the alerts that the outbox of a configuration has, with their summaries there."""
+    if config.outbox.mapping() == DEFAULT:
+        return markdown
+    summaries = {rule.key.alert: rule.summary for rule in policy.rules}
+    listed = _ROW.sub(lambda row: f"{row[1]} {summaries[row[2]]} |\n" if row[2] in summaries else "", markdown)
+    return listed.replace(_SECOND_SECTION, f"\n{_INDEX_TERMS}\n{_SECOND_SECTION}", 1)
 
 
 def _section(alert: str, config: Config, policy: Policy) -> Iterator[str]:
