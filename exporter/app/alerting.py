@@ -17,7 +17,7 @@ from alerts.notify.evidence import EvidenceStore
 from alerts.notify.notifier import Notifier, create_notifier
 from alerts.policy import runbook_file
 from alerts.policy.load import configured_policy
-from alerts.policy.outbox_section import with_outbox
+from alerts.policy.outbox_section import index_with_outbox, with_outbox
 from alerts.watch.analysis import messages
 from alerts.watch.checks.checks import CheckParameters
 from alerts.watch.checks.configured import configured_checks
@@ -149,7 +149,11 @@ class Alerting:
     def runbook(self, alert: str) -> str | None:
         """The Markdown of an alert's runbook, with what it has to say about this outbox; otherwise as `runbook`."""
         markdown = runbook(alert)
-        return with_outbox(markdown, alert, self._config, self.policy) if markdown and alert else markdown
+        if not markdown:
+            return None
+        if not alert:
+            return index_with_outbox(markdown, self._config, self.policy)
+        return with_outbox(markdown, alert, self._config, self.policy)
 
     def _alert(self, alert: Alert, evaluation: Evaluation) -> AlertStatus:
         rule = self.rule_manager.rule(alert.key)

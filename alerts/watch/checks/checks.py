@@ -40,6 +40,8 @@ COMPARISONS = {"above": (True, False), "at_least": (True, True), "below": (False
 # A duration in a sentence.
 _SPAN = re.compile(r"\{(\d+[smhd])\}")
 _BOOLEANS = {"true": True, "false": False}
+# A rule of the policy, in place of a number or of a source.
+_RULE = re.compile(r"(\w+)/(\w+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ def _check(node: Mapping, parameters: CheckParameters) -> Check:
         subject=sentence("subject"),
         good=sentence("good"),
         bad=sentence("bad"),
-        source=_text(node, "source"),
+        source=_source(_text(node, "source"), parameters),
         budget=_budget(node.get("budget"), parameters),
         conditions=conditions,
         collectors=tuple(sorted(collectors if parameters.application else collectors - {"application"})),
@@ -128,7 +130,9 @@ def _check(node: Mapping, parameters: CheckParameters) -> Check:
         limit=first.limit if first else None,
         unit=unit,
         excused=_BOOLEANS[_text(node, "excused") or "false"],
-        not_applicable="" if kind is CheckKind.PAGES else not_applicable(reads, collectors, parameters),
+        not_applicable=""
+        if kind is CheckKind.PAGES
+        else not_applicable(reads, collectors, parameters) or _without_limit(node, parameters),
         baseline_limit=_baseline_limit(node, unit, parameters) if kind is CheckKind.BASELINE else None,
     )
 
@@ -138,6 +142,19 @@ def not_applicable(reads: Iterable[str], collectors: AbstractSet[str], parameter
     if "application" in collectors and not parameters.application:
         return "no application is configured"
     return next(filter(None, map(parameters.missing, reads)), "")
+
+
+def _without_limit(node: Mapping, parameters: CheckParameters) -> str:
+    """Why a rule that has a limit of this check is left out; empty when none is."""
+    limits = (_text(each, name) for each in _mappings(node.get("when")) for name in COMPARISONS)
+    rules = filter(None, map(_RULE.fullmatch, limits))
+    return next(filter(None, (parameters.policy.missing(rule[1]) for rule in rules)), "")
+
+
+def _source(text: str, parameters: CheckParameters) -> str:
+    """The text, or the source of the rule that it names. Raises: KeyError or ValueError when there is no such rule."""
+    rule = _RULE.fullmatch(text)
+    return parameters.policy.any_rule(RuleKey(rule[1], Severity(rule[2]))).source if rule else text
 
 
 def _condition(node: Mapping, parameters: CheckParameters) -> Condition:

@@ -374,6 +374,7 @@ def test_every_collector_runs_once_more_before_the_end_and_after_the_beginning(t
         first, last = asked[2 * number - 2 :]
         assert first == began
         assert last == began + 1800 - 3 * fixtures.INTERVAL
+    made.down()
 
 
 def test_figures_are_of_the_samples_within_the_watch(scenario):
