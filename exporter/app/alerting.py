@@ -72,7 +72,7 @@ class Alerting:
         lead = 3 * max(config.sampling.interval, policy.interval)
         self.recorder = WatchRecorder(
             config.watch,
-            WatchFactory(parameters, policy.interval, version, started_at),
+            WatchFactory(parameters, policy.interval, version, started_at, _target(samples)),
             samples.refresh,
             lead,
             self._take_samples,
@@ -226,6 +226,10 @@ def check_parameters(config: Config) -> CheckParameters:
     own = any(each.definition for each in config.watch.checks)
     checks = (*(configured_checks(parameters) if own else ()), *open_checks(config.watch.state_dir))
     return replace(parameters, policy=with_expressions(parameters.policy, checks))
+
+
+def _target(samples: SampleSource) -> str:
+    return samples.database.target if samples.database else ""
 
 
 def _evidence(alert: str, config: Config, policy: Policy, samples: SampleSource) -> str:

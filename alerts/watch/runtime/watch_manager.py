@@ -53,13 +53,14 @@ _NOTHING = Observation()
 class WatchFactory:
     """Creates watches. `interval` is the evaluation interval, seconds.
 
-    `process_at` is when the process of the exporter began, Unix seconds.
+    `process_at` is when the process of the exporter began, Unix seconds. `database` names what is watched.
     """
 
     parameters: CheckParameters
     interval: float
     version: str
     process_at: float = 0.0
+    database: str = ""
 
     def watch(self, number: int, begun_by: str, now: WatchTime, t: float) -> Watch:
         """A watch that begins now; `t` seconds on the time line."""
@@ -76,6 +77,7 @@ class WatchFactory:
             ends_at=now.at + self.parameters.duration,
             time_scale=self.parameters.time_scale,
             sources={name: tuple(sorted(collectors_of(name, policy))) for name in names_of(policy)},
+            database=self.database,
         )
 
 
