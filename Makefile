@@ -1,4 +1,4 @@
-# Needs Python 3.11 or newer and make; on Debian and Ubuntu apt installs the rest, where it may be used.
+# Needs Python 3.11 to 3.14 and make; on Debian and Ubuntu apt installs the rest, where it may be used.
 
 PYTHON ?= python3
 VENV := .venv

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -15,10 +16,11 @@ _PYENV: Final = ".pyenv/versions/3.*/bin/python3"
 def find(accept: Callable[[PythonVersion], bool]) -> Path | None:
     """The first interpreter whose version is accepted, the newest names first; None when there is none.
 
-    Those of pyenv come first, because its shims in the path run another version than their name says.
+    Those of pyenv come first, because its shims in the path run another version than their name says; the one that runs
+    this comes last, as it need not be in the path.
     """
     managed = sorted(Path.home().glob(_PYENV), reverse=True)
-    candidates = [*managed, *map(Path, filter(None, map(shutil.which, _NAMES)))]
+    candidates = [*managed, *map(Path, filter(None, map(shutil.which, _NAMES))), Path(sys.executable)]
     return next((python for python in candidates if accept(version_of(_answer(python)))), None)
 
 

@@ -85,8 +85,18 @@ def _section(profile: Profile) -> Iterator[str]:
     yield f"([source]({profile.source})). Jobs are run by: {profile.worker}."
     yield ""
     yield from (f"- {note}" for note in profile.notes)
+    yield from _retention(profile)
     yield from (f"- To {what}: {command}" for what, command in profile.commands.items())
     yield from ("", "```yaml", f"profile: {profile.name}", *_keys(profile.mapping), "```")
+
+
+def _retention(profile: Profile) -> Iterator[str]:
+    """The threshold of the alert about processed jobs that are kept for too long, or why there is none."""
+    kept = profile.retention
+    if kept.threshold:
+        yield f"- `OutboxRetentionOverdue` has the threshold {kept.threshold}: {kept.source}."
+    elif kept.reason:
+        yield f"- `OutboxRetentionOverdue` is left out: {kept.reason}."
 
 
 def _keys(mapping: OutboxMapping) -> Iterator[str]:

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 
 from alerts.diagnosis import runbook_step
@@ -21,12 +22,19 @@ Question = Callable[[Sources], Evidence]
 def diagnose(sources: Sources, tree: Tree) -> Diagnosis:
     """The first cause that holds, with the evidence. Each question is asked once at most, and only if it is needed."""
     inquiry = _Inquiry(sources)
-    cause = next((each for each in tree.causes(sources.alert) if inquiry.holds(each)), None)
+    cause = next((_named(each, sources) for each in tree.causes(sources.alert) if inquiry.holds(each)), None)
     for name in cause.shows if cause else ():
         inquiry.evidence(name)
     actions = _actions(cause, sources) if cause else ""
     evidence = tuple(inquiry.asked.items())
     return Diagnosis(sources.alert, time.time(), sources.firing_since, cause, evidence, actions, sources.library)
+
+
+def _named(cause: Cause, sources: Sources) -> Cause:
+    """The cause in the words of the outbox: what takes jobs is its worker, where these are not the default tables."""
+    if sources.mapping == DEFAULT:
+        return cause
+    return replace(cause, title=cause.title.replace("processor", "worker"))
 
 
 def _actions(cause: Cause, sources: Sources) -> str:

@@ -180,6 +180,11 @@ class Sources:
         reason = next(filter(None, reasons), "")
         return Evidence(None, f"not known of this outbox: {reason}") if reason else None
 
+    def lacks_rule(self, alert: str) -> Evidence | None:
+        """The answer where the alert is left out, so that it has no threshold for this outbox; None otherwise."""
+        reason = self.policy.missing(alert)
+        return Evidence(None, f"not known of this outbox: {reason}") if reason else None
+
     def scaled(self, seconds: float) -> float:
         """A duration in the time scale of the rules, seconds."""
         return seconds * self.config.alerting.time_scale

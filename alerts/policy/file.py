@@ -77,10 +77,19 @@ class InhibitionSource:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherTexts:
+    """The texts of an alert for an outbox that is not in the default tables; an empty one is the same."""
+
+    summary: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
 class AlertEntry:
     """An entry of `alerts`. `unit` is set when there is no signal, which has one.
 
     `described_apart` is its description where exhausted jobs are not attempted any more; empty: the same.
+    `other_outbox` has its texts for an outbox that is not in the default tables.
     """
 
     name: SourceText
@@ -98,6 +107,7 @@ class AlertEntry:
     keep_firing_for: Seconds
     levels: tuple[SeverityEntry, ...]
     described_apart: str = ""
+    other_outbox: OtherTexts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,12 +280,19 @@ def _entry(fields: _Fields) -> AlertEntry:
             keep_firing_for=fields.value("keep_firing_for", values.duration, Seconds(0), required=False),
             levels=levels,
             described_apart=next((_described_apart(each) for each in fields.mapping("exhausted_apart")), ""),
+            other_outbox=next((_other_texts(each) for each in fields.mapping("other_outbox")), None),
         )
 
 
 def _described_apart(fields: _Fields) -> str:
     with fields:
         return fields.required_text("description").text
+
+
+def _other_texts(fields: _Fields) -> OtherTexts:
+    with fields:
+        summary, description = fields.optional_text("summary"), fields.optional_text("description")
+        return OtherTexts(summary.text if summary else "", description.text if description else "")
 
 
 def _level(severity: Severity, fields: _Fields) -> SeverityEntry:

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from alerts.model import LeftOut, Policy, Rule, Signal
+from alerts.model import LeftOut, Policy, Rule, RuleKey, Signal
+from alerts.policy import retention
 from alerts.promql.absence import NoResult, remaining
 from alerts.promql.parse import parse
 from alerts.promql.printer import written
@@ -56,7 +57,7 @@ def unknown_series(config: Config) -> UnknownSeries:
 
 def without_unknown(policy: Policy, plain: Policy, config: Config) -> Policy:
     """The policy without what the outbox of a configuration cannot have; `plain` is the same policy in PromQL."""
-    reduction = _Reduction(unknown_series(config))
+    reduction = _Reduction(unknown_series(config), {retention.RULE: retention.reason_without(config)})
     signals = tuple(map(reduction.signal, policy.signals, plain.signals))
     rules = tuple(map(reduction.rule, policy.rules, plain.rules))
     left_out = tuple(each for each in (*signals, *rules) if isinstance(each, LeftOut))
@@ -98,8 +99,9 @@ def missing_in(expression: Expression, policy: Policy) -> str:
 class _Reduction:
     """Takes each signal before those that refer to it, as the policy has them."""
 
-    def __init__(self, series: UnknownSeries) -> None:
+    def __init__(self, series: UnknownSeries, without_threshold: Mapping[RuleKey, str]) -> None:
         self.series = series
+        self._without_threshold = without_threshold
         self._left_out: dict[str, str] = {}
 
     def signal(self, signal: Signal, plain: Signal) -> Signal | LeftOut:
@@ -111,9 +113,13 @@ class _Reduction:
         return replace(signal, expr=found)
 
     def rule(self, rule: Rule, plain: Rule) -> Rule | LeftOut:
-        """The rule, or why it never fires."""
+        """The rule, or why it never fires, or has no threshold."""
         found = self._reduced(rule.expr, plain.expr)
-        return LeftOut(rule, found.reason) if isinstance(found, NoResult) else replace(rule, expr=found)
+        if isinstance(found, NoResult):
+            return LeftOut(rule, found.reason)
+        if reason := self._without_threshold.get(rule.key):
+            return LeftOut(rule, reason)
+        return replace(rule, expr=found)
 
     def _reduced(self, expr: str, plain: str) -> str | NoResult:
         """The same text where all of it is known."""

@@ -55,6 +55,7 @@ def load_policy(  # noqa: PLR0913 - one parameter for each thing that a configur
     dialect: Dialect = Dialect.PROMQL,
     objective: Callable[[Objective], Objective] = lambda objective: objective,
     exhausted_apart: bool = False,
+    is_other: bool = False,
 ) -> Policy:
     """The policy of a document, by default the shipped one, changed by a configuration.
 
@@ -62,7 +63,8 @@ def load_policy(  # noqa: PLR0913 - one parameter for each thing that a configur
     `time_scale` multiplies every duration: windows, parameters, thresholds that are times, `for`, `keep_firing_for`.
     `interval` is an upper bound, seconds: rules are evaluated at least as often as the exporter samples.
     `objective` returns the latency objective that takes the place of the document's.
-    `exhausted_apart`: exhausted jobs are not attempted any more, so that they are no backlog.
+    `exhausted_apart`: exhausted jobs are not attempted any more, so that they are no backlog. `is_other`: it is for an
+    outbox that is not in the default tables.
     `runbook` is the URL of a runbook with `{alert}` for the alert's name; empty when it is unknown.
     Raises: ConfigError with every invalid override.
     """
@@ -75,6 +77,8 @@ def load_policy(  # noqa: PLR0913 - one parameter for each thing that a configur
                 replace(entry, description=entry.described_apart or entry.description) for entry in document.entries
             ),
         )
+    if is_other:
+        document = replace(document, entries=tuple(map(_of_other_outbox, document.entries)))
     if document.objective:
         document = replace(document, objective=objective(document.objective))
     builder = _PolicyBuilder(document, tuple(overrides), time_scale, dialect)
@@ -86,12 +90,19 @@ def _with_exhausted_apart(recording: RecordingEntry) -> RecordingEntry:
     return recording if other is None else replace(recording, meaning=other.meaning, expr=other.expr)
 
 
+def _of_other_outbox(entry: AlertEntry) -> AlertEntry:
+    other = entry.other_outbox
+    if other is None:
+        return entry
+    return replace(entry, summary=other.summary or entry.summary, description=other.description or entry.description)
+
+
 def configured_policy(config: Config, *, jobs: Iterable[str] = (), dialect: Dialect = Dialect.PROMQL) -> Policy:
     """The policy for a configuration, without what its outbox cannot have. Raises: ConfigError."""
     alerting, mapping = config.alerting, config.outbox.mapping()
     load = partial(
         load_policy,
-        alerting.thresholds,
+        alerting.thresholds if mapping == DEFAULT else _other_overrides(config),
         job=alerting.job,
         jobs=tuple(jobs),
         time_scale=alerting.time_scale,
@@ -99,12 +110,19 @@ def configured_policy(config: Config, *, jobs: Iterable[str] = (), dialect: Dial
         runbook=_runbook(config),
         objective=partial(_configured_objective, alerting),
         exhausted_apart=mapping.has_exhausted,
+        is_other=mapping != DEFAULT,
     )
     policy = load(dialect=dialect)
     if mapping == DEFAULT:
         return policy  # it has all metrics
     # Not imported above: it needs the parser of PromQL, which the default tables' rule files do not.
     found: Policy = import_module("alerts.policy.left_out").without_unknown(policy, load(), config)
+    return found
+
+
+def _other_overrides(config: Config) -> tuple[Override, ...]:
+    # Not imported above: it reads profiles, of which few configurations have one.
+    found: tuple[Override, ...] = import_module("alerts.policy.retention").overrides(config)
     return found
 
 
@@ -265,6 +283,8 @@ def _highest_severity(entry: AlertEntry) -> RuleKey:
 
 
 def _source(level: SeverityEntry, override: Override) -> str:
+    if override.source:
+        return override.source
     changed = [
         f"{name} {_show(amount)}"
         for name, configured, amount in (

@@ -41,6 +41,9 @@ _MANY = ((parser.VectorMatchCardinality.ManyToOne, "left"), (parser.VectorMatchC
 # Patterns that mean the same in Go and Python: no (?flags), no \p, \z or \Q, no [[:classes:]].
 _PLAIN_PATTERN = re.compile(r"(?:\\[dDwWsS.+*?()|\[\]{}^$\\/-]|\(\?:|\((?!\?)|\[(?!.*\[:)|[^\\(\[])*")
 
+# Strings and comments. Only those that begin with a backquote are raw, and have a group.
+_TEXT = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|#.*|`([^`]*)`""")
+
 
 class UnsupportedError(ValueError):
     """The text is not PromQL, or the engine does not support it. The message names the part."""
@@ -49,13 +52,22 @@ class UnsupportedError(ValueError):
 def parse(text: str) -> Expression:
     """The syntax tree of an expression that yields an instant vector or a scalar. Raises: UnsupportedError."""
     try:
-        parsed = parser.parse(text)
+        parsed = parser.parse(_without_raw_strings(text))
     except ValueError as error:
         raise UnsupportedError(f"{text}: {error}") from error
     tree = _convert(parsed)
     if isinstance(tree, RangeSelector):
         raise UnsupportedError(f"{text}: a range vector is not a result; apply a function such as rate to it")
     return tree
+
+
+def _without_raw_strings(text: str) -> str:
+    """The expression with quoted strings for raw ones; in those promql-parser refuses a backslash that is no escape."""
+    return _TEXT.sub(lambda found: found[0] if found[1] is None else _quoted(found[1]), text)
+
+
+def _quoted(value: str) -> str:
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
 
 
 def _convert(node: Any) -> Expression:

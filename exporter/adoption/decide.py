@@ -15,7 +15,7 @@ from exporter.outbox.mapping import OutboxMapping
 _TITLE = "recognised by the names and types of its columns"
 _UNSET = "{} is empty unless a worker has the job; a lock that nobody removes counts as running"
 _HAPPENED = {"processed": "processed", "failed": "given up", "running": "running", "deleted": "removed"}
-_STATUS_MEANINGS = ("pending", "retrying", "running", "processed", "failed")
+_STATUS_MEANINGS = ("pending", "retrying", "running", "processed", "failed", "cancelled")
 
 
 @dataclass(slots=True)
@@ -126,7 +126,7 @@ def _by_status(mapping: OutboxMapping, shape: Shape, evidence: Evidence, found: 
         meaning: tuple(value for value, known in meanings.items() if known == meaning) for meaning in _STATUS_MEANINGS
     }
     found.undecided += _open_meanings(status, unknown, by_meaning, values)
-    found.assumed += _assumed_meanings(shape, by_meaning, [v for v, m in meanings.items() if m == "cancelled"])
+    found.assumed += _assumed_meanings(shape, by_meaning)
     return replace(
         mapping,
         status=status.name,
@@ -135,6 +135,7 @@ def _by_status(mapping: OutboxMapping, shape: Shape, evidence: Evidence, found: 
         status_running=by_meaning["running"],
         status_processed=by_meaning["processed"],
         status_failed=by_meaning["failed"],
+        status_cancelled=by_meaning["cancelled"],
     )
 
 
@@ -176,14 +177,14 @@ def _open_meanings(
                 yield f"no value of the status {status.name} ({', '.join(values)}) means {meaning}"
 
 
-def _assumed_meanings(shape: Shape, by_meaning: dict[str, tuple[str, ...]], cancelled: list[str]) -> Iterator[str]:
+def _assumed_meanings(shape: Shape, by_meaning: dict[str, tuple[str, ...]]) -> Iterator[str]:
     retried = words.vocabulary()["retried"]
     if again := [value for value in by_meaning["failed"] if value.lower() in retried and not by_meaning["retrying"]]:
         yield f"a job whose status is {' or '.join(again)} is not tried again; otherwise list it as status_retrying"
     later = [value for value in by_meaning["pending"] if value.lower() in {"scheduled", "delayed"}]
     if later and "due" not in shape.times:
         yield f"a job whose status is {' or '.join(later)} waits: no column says when it is due"
-    if cancelled:
+    if cancelled := by_meaning["cancelled"]:
         yield f"a job whose status is {' or '.join(cancelled)} counts nowhere"
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from exporter.config.settings import Config
 from exporter.core.errors import LoginRefused, SampleError, Stale, Unreachable
@@ -34,36 +34,54 @@ class Proof:
     notes: tuple[str, ...]
 
 
+@dataclass(slots=True)
+class _Sample:
+    """What the collectors have found together."""
+
+    readings: list[Reading] = field(default_factory=list)
+    unknown: dict[Metric, str] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+
+
 def prove(config: Config) -> Proof:
     """Sample once with this configuration. Raises: SampleError when the database does not answer."""
     sampling = CollectorSet(config)
-    readings: list[Reading] = []
-    unknown: dict[Metric, str] = {}
-    failures: list[str] = []
     sampling.database.open()
     try:
-        for collector in sampling.database_collectors:
-            try:
-                outcome = collector.collect()
-                # Some are sent only once a job is gone.
-                with sampling.database.sample(*collector.reads) as session:
-                    for statement in collector.statements:
-                        session.plan(statement)
-            except (LoginRefused, Stale, Unreachable):
-                raise
-            except SampleError as error:
-                failures.append(f"{error.reason}: {error}")
-                continue
-            readings += [each for each in outcome.readings if isinstance(each, Reading)]
-            unknown |= outcome.unknown
-        notes = list(_advice(readings))
-        if sampling.mapping.status and not failures:
-            with sampling.database.sample(*relations.reads(sampling.mapping, "statuses")) as session:
-                notes += statuses.problems(sampling.mapping, statuses.read(session))
+        sample = _sample(sampling)
+        notes = [*_advice(sample.readings), *([] if sample.failures else _status_problems(sampling))]
     finally:
         sampling.database.close()
-    found = tuple(signals(sampling.mapping, readings, unknown, time.time())) if not failures else ()
-    return Proof(found, tuple(dict.fromkeys(failures)), tuple(notes))
+    if sample.failures:
+        return Proof((), tuple(dict.fromkeys(sample.failures)), tuple(notes))
+    return Proof(tuple(signals(sampling.mapping, sample.readings, sample.unknown, time.time())), (), tuple(notes))
+
+
+def _sample(sampling: CollectorSet) -> _Sample:
+    sample = _Sample()
+    for collector in sampling.database_collectors:
+        try:
+            outcome = collector.collect()
+            # Some are sent only once a job is gone.
+            with sampling.database.sample(*collector.reads) as session:
+                for statement in collector.statements:
+                    session.plan(statement)
+        except (LoginRefused, Stale, Unreachable):
+            raise
+        except SampleError as error:
+            sample.failures.append(f"{error.reason}: {error}")
+            continue
+        sample.readings += [each for each in outcome.readings if isinstance(each, Reading)]
+        sample.unknown |= outcome.unknown
+    return sample
+
+
+def _status_problems(sampling: CollectorSet) -> tuple[str, ...]:
+    mapping = sampling.mapping
+    if not mapping.status:
+        return ()
+    with sampling.database.sample(*relations.reads(mapping, "statuses")) as session:
+        return tuple(statuses.problems(mapping, statuses.read(session)))
 
 
 def signals(

@@ -1,6 +1,6 @@
 """A table that no profile knows: which of its columns have which meaning, by their names and types."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from types import MappingProxyType
@@ -77,9 +77,9 @@ class Shape:
 def read(relation: Relation) -> Shape:
     """The meanings of a table's columns."""
     unclear: list[str] = []
-    flag = _only(relation, ("boolean",), vocabulary()["times"]["processed"], "processed", unclear)
-    attempts = _only(relation, INTEGERS, vocabulary()["attempts"], "attempts", unclear)
-    maximum = _only(relation, INTEGERS, vocabulary()["max_attempts"], "max_attempts", unclear)
+    flag = _only(relation.columns, ("boolean",), vocabulary()["times"]["processed"], "processed", unclear)
+    attempts = _only(relation.columns, INTEGERS, vocabulary()["attempts"], "attempts", unclear)
+    maximum = _only(relation.columns, INTEGERS, vocabulary()["max_attempts"], "max_attempts", unclear)
     counted = {column.name for column in (attempts, maximum) if column}
     times = dict(_times(relation, counted, unclear))
     status = _status(relation, unclear)
@@ -128,16 +128,16 @@ def _times(relation: Relation, counted: set[str], unclear: list[str]) -> Iterato
         # A row may also be marked as removed by a flag.
         types = (*TIMES, *NUMBERS, *(["boolean"] if meaning == "deleted" else []))
         columns = [column for column in relation.columns if column.name not in counted]
-        found = _only(Relation("", "", tuple(columns)), types, names, meaning, unclear)
+        found = _only(columns, types, names, meaning, unclear)
         if found:
             yield meaning, found
 
 
 def _only(
-    relation: Relation, types: tuple[str, ...], names: list[list[str]], meaning: str, unclear: list[str]
+    columns: Iterable[Column], types: tuple[str, ...], names: list[list[str]], meaning: str, unclear: list[str]
 ) -> Column | None:
     """The column of these types and names; where there are several of one line, that has to be decided."""
-    ranked = [(rank(names, column.name), column) for column in relation.columns if column.type in types]
+    ranked = [(rank(names, column.name), column) for column in columns if column.type in types]
     best = min((place for place, _ in ranked if place is not None), default=None)
     found = [column for place, column in ranked if best is not None and place == best]
     if len(found) > 1:

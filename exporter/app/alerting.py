@@ -17,30 +17,26 @@ from alerts.notify.evidence import EvidenceStore
 from alerts.notify.notifier import Notifier, create_notifier
 from alerts.policy import runbook_file
 from alerts.policy.load import configured_policy
-from alerts.policy.outbox_section import with_outbox
-from alerts.watch.analysis import messages
+from alerts.policy.outbox_section import index_with_outbox, with_outbox
 from alerts.watch.checks.checks import CheckParameters
 from alerts.watch.checks.configured import configured_checks
 from alerts.watch.checks.expressions import with_expressions
-from alerts.watch.model.watch import Watch
 from alerts.watch.runtime.open_watch import open_checks
 from alerts.watch.runtime.recorder import WatchRecorder, WatchView
 from alerts.watch.runtime.watch_manager import WatchFactory
 from alerts.watch.store.serialization import serialize
 from exporter.app.state import StateCheck
-from exporter.app.status import AlertingStatus, AlertStatus, ChangeStatus, FiveSignals, Notice, WatchStatus, signals
+from exporter.app.status import AlertingStatus, AlertStatus, FiveSignals, Notice, signals
+from exporter.app.watch_status import may_be_open, recent_changes, watch_readings, watch_status
 from exporter.config.settings import Config
 from exporter.core.logs import event
 from exporter.database import DatabaseClient
-from exporter.metrics import catalogue
 from exporter.metrics.readings import Reading
 from exporter.metrics.snapshot import CollectorState
 from exporter.web import TREND_SECONDS
 
 logger = logging.getLogger(__name__)
 
-# Changes on the status page.
-MAX_RECENT_CHANGES = 10
 Points = list[tuple[float, float | None]]
 
 
@@ -76,7 +72,7 @@ class Alerting:
         lead = 3 * max(config.sampling.interval, policy.interval)
         self.recorder = WatchRecorder(
             config.watch,
-            WatchFactory(parameters, policy.interval, version, started_at),
+            WatchFactory(parameters, policy.interval, version, started_at, _target(samples)),
             samples.refresh,
             lead,
             self._take_samples,
@@ -149,7 +145,11 @@ class Alerting:
     def runbook(self, alert: str) -> str | None:
         """The Markdown of an alert's runbook, with what it has to say about this outbox; otherwise as `runbook`."""
         markdown = runbook(alert)
-        return with_outbox(markdown, alert, self._config, self.policy) if markdown and alert else markdown
+        if not markdown:
+            return None
+        if not alert:
+            return index_with_outbox(markdown, self._config, self.policy)
+        return with_outbox(markdown, alert, self._config, self.policy)
 
     def _alert(self, alert: Alert, evaluation: Evaluation) -> AlertStatus:
         rule = self.rule_manager.rule(alert.key)
@@ -228,6 +228,10 @@ def check_parameters(config: Config) -> CheckParameters:
     return replace(parameters, policy=with_expressions(parameters.policy, checks))
 
 
+def _target(samples: SampleSource) -> str:
+    return samples.database.target if samples.database else ""
+
+
 def _evidence(alert: str, config: Config, policy: Policy, samples: SampleSource) -> str:
     """The evidence about an alert; empty without any. Errors are logged: a notification is sent all the same."""
     if samples.database is None:
@@ -244,72 +248,6 @@ def _evidence(alert: str, config: Config, policy: Policy, samples: SampleSource)
 def runbook(alert: str) -> str | None:
     """The Markdown of an alert's runbook, the list of all for an empty name; None where there is none."""
     return runbook_file.runbook(alert)
-
-
-def recent_changes(view: WatchView) -> list[ChangeStatus]:
-    """The latest changes, the last one first."""
-    latest = reversed(view.changes[-MAX_RECENT_CHANGES:])
-    return [
-        {"kind": each.kind.value, "text": each.text, "earliest": each.earliest_at, "latest": each.at} for each in latest
-    ]
-
-
-def may_be_open(view: WatchView) -> bool:
-    """Whether a watch may be open; also when its history cannot be read, so that nothing is known."""
-    return view.state is None or (view.watch is not None and view.watch.is_open)
-
-
-def watch_readings(view: WatchView) -> tuple[Reading, ...]:
-    """The readings of the watch; none while its state is unknown."""
-    if view.state is None:
-        return ()
-    found = [Reading(catalogue.WATCH_STATE, float(state == view.state), (state,)) for state in catalogue.WATCH_STATES]
-    if view.watch is not None:
-        found += [
-            Reading(catalogue.WATCH_START, view.watch.started_at),
-            Reading(catalogue.WATCH_END, ends_at(view.watch)),
-        ]
-    if view.standing is not None:
-        found.append(Reading(catalogue.WATCH_COVERAGE, view.standing.coverage))
-    latest: dict[str, float] = {}
-    for change in view.changes:
-        latest[change.kind.value] = change.at
-    found += [Reading(catalogue.CHANGE, at, (kind,)) for kind, at in latest.items()]
-    return tuple(found)
-
-
-def watch_status(view: WatchView) -> WatchStatus | None:
-    """A summary of the watch, the latest one when none is running; None while it is unknown."""
-    if view.state is None:
-        return None
-    watch, judgement = view.watch, view.judgement
-    return {
-        "state": view.state.value,
-        "verdict": watch.verdict.value if watch and watch.verdict else None,
-        "headline": messages.headline(watch.verdict, watch.checks) if watch and watch.verdict else None,
-        "started": watch.started_at if watch else None,
-        "ends": ends_at(watch) if watch else None,
-        "coverage": view.standing.coverage if view.standing else None,
-        "summary": judgement.summary if judgement else view.waiting_for,
-        "reasons": list(judgement.reasons) if judgement else [],
-        "checks": [
-            {
-                "title": messages.marked(each.check),
-                "verdict": each.verdict.value if each.verdict else None,
-                "word": each.word,
-                "reason": each.reason,
-                "own": each.check.own,
-                "advisory": each.check.advisory,
-                "left_out": each.check.left_out,
-            }
-            for each in (judgement.results if judgement else ())
-        ],
-    }
-
-
-def ends_at(watch: Watch) -> float:
-    """The planned end of a watch or, once it is decided, when that was; Unix seconds."""
-    return watch.ends_at if watch.decided_at is None else watch.decided_at
 
 
 def trends(seen: Sequence[tuple[float, FiveSignals]]) -> dict[str, Points]:

@@ -4,8 +4,10 @@ A counter or a histogram of rows counts what happened since the exporter started
 count: these are left out, so that no query takes their 0 for a result. The application's own counters stay.
 """
 
+import errno
 import json
 import math
+import os
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -55,13 +57,21 @@ def write(path: Path, text: str) -> None:
     """Replace a file as a whole, with the mode that the umask gives. Raises: ConfigError."""
     try:
         # Links and devices stay: only a regular file is replaced.
-        target = path.resolve()
+        target = _resolved(path)
         if target.exists() and not target.is_file():
             raise ConfigError((f"--output {path}: is not a file; give the name of one, or of none that is there yet",))
         atomic_file.replace(target, text, mode=_MODE, make_directory=False)
     except (OSError, RuntimeError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise ConfigError((f"--output {path}: cannot be written: {reason}",)) from error
+
+
+def _resolved(path: Path) -> Path:
+    """The path that links lead to. Raises: OSError or RuntimeError for links that lead to themselves."""
+    target = path.resolve()
+    if target.is_symlink():  # a loop is an error before Python 3.13, and is returned since
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    return target
 
 
 def _of_one_run(state: CollectorState) -> CollectorState:

@@ -21,8 +21,6 @@ CHANGED_INTERVAL = 60.0
 
 # Source and type of an event, None where it has none.
 Label = tuple[str | None, str | None]
-
-
 # Rows by label and slot; slots are counted from 1970.
 Slots = Mapping[Label, Mapping[int, int]]
 

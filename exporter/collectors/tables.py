@@ -1,14 +1,19 @@
-"""The tables themselves: size, live and dead rows, the last VACUUM, and whether the vacuum horizon is pinned."""
+"""The tables themselves: size, live and dead rows, the last VACUUM, whether the vacuum horizon is pinned.
+
+Of a mapping with a status also the values that the mapping does not list.
+"""
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 
 from exporter.collectors.horizon import Horizon, HorizonHolder, HorizonTracker, TableStatistics
 from exporter.core.errors import PermissionDenied
 from exporter.core.humanize import count, moment
 from exporter.core.logs import event, hide
-from exporter.database import DatabaseClient, Session
+from exporter.database import DatabaseClient, Session, statuses
 from exporter.database.relations import watched_tables
+from exporter.database.statuses import StatusValue
 from exporter.metrics import catalogue
 from exporter.metrics.catalogue import Metric
 from exporter.metrics.readings import CollectorNotice, CollectorOutcome, Reading
@@ -20,9 +25,10 @@ class TablesCollector:
     """Reads the server's statistics, the sizes of files and the list of sessions; no row of the tables.
 
     Shape: sizes always; rows and times of VACUUM where this server counts them; whether the horizon is pinned where the
-    samples so far show it. Which holder pins it is logged and noticed. Runs in one thread.
+    samples so far show it. Which holder pins it is logged and noticed, as are values of the status that mean nothing.
+    Runs in one thread.
     Raises: SampleError, Locked while a table is locked exclusively.
-    Source: sql/table_statistics.sql, vacuum_horizon.sql.
+    Source: sql/table_statistics.sql, vacuum_horizon.sql, status_values.sql.
     """
 
     name = "tables"
@@ -32,27 +38,37 @@ class TablesCollector:
         self._tracker = HorizonTracker()
         # The oldest transaction of the horizon whose holder was logged.
         self._logged: str | None = None
+        self._logged_statuses: tuple[str, ...] = ()
 
     def collect(self) -> CollectorOutcome:
         """One sample."""
         with self._database.sample() as session:
             tables = read_statistics(session)
-            horizon = self._horizon(session, tables)
+            horizon, values = self._hidden_from_some(session, tables)
+        unlisted = statuses.unlisted(self._database.mapping, values)
         self._log(horizon)
+        self._log_statuses(unlisted)
         return CollectorOutcome(
             (*table_readings(tables), *horizon_readings(horizon)),
             network_time=self._database.network_time,
             server=self._database.server,
-            notices=tuple(notices(horizon)),
+            notices=(*notices(horizon), *status_notices(self._database.mapping.table, unlisted)),
         )
 
-    def _horizon(self, session: Session, tables: Iterable[TableStatistics]) -> Horizon:
-        """The horizon after this sample; nothing is known of it where a server hides its sessions from this role."""
-        try:
-            holders = read_holders(session)
-        except PermissionDenied:
-            return Horizon((), session.now, {})
-        return self._tracker.note(session.now, holders, tables)
+    def _hidden_from_some(
+        self, session: Session, tables: Iterable[TableStatistics]
+    ) -> tuple[Horizon, tuple[StatusValue, ...]]:
+        """The horizon after this sample, and the values of the status.
+
+        Nothing is known of either where a server hides its sessions from this role, nor of values where it hides its
+        statistics: the session cannot be used after that.
+        """
+        horizon = Horizon((), session.now, {})
+        values: tuple[StatusValue, ...] = ()
+        with suppress(PermissionDenied):
+            horizon = self._tracker.note(session.now, read_holders(session), tables)
+            values = statuses.read_known(session)
+        return horizon, values
 
     def _log(self, horizon: Horizon) -> None:
         """Log who pins the horizon, when that changes."""
@@ -65,6 +81,13 @@ class TablesCollector:
         else:
             tables = ", ".join(horizon.pinned_tables)
             event(logger, logging.WARNING, "vacuum horizon pinned", tables=tables, holder=horizon.text)
+
+    def _log_statuses(self, unlisted: tuple[str, ...]) -> None:
+        """Log which values of the status mean nothing, when that changes."""
+        if unlisted and unlisted != self._logged_statuses:
+            table = self._database.mapping.table
+            event(logger, logging.WARNING, "status without a meaning", table=table, values="; ".join(unlisted))
+        self._logged_statuses = unlisted
 
 
 def read_statistics(session: Session) -> list[TableStatistics]:
@@ -108,6 +131,11 @@ def notices(horizon: Horizon) -> Iterator[CollectorNotice]:
     """Who pins the horizon of which tables."""
     if tables := ", ".join(horizon.pinned_tables):
         yield CollectorNotice(tables, hide(f"dead rows stay although VACUUM runs: {horizon.text}"))
+
+
+def status_notices(table: str, unlisted: Iterable[str]) -> Iterator[CollectorNotice]:
+    """The values of the status that mean nothing."""
+    return (CollectorNotice(table, hide(text)) for text in unlisted)
 
 
 def unknown_statistics(tables: Iterable[TableStatistics], *, is_standby: bool) -> Iterator[str]:

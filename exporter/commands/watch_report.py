@@ -9,14 +9,13 @@ from alerts.watch.analysis.earlier import compare_with_earlier
 from alerts.watch.model.watch import Watch
 from alerts.watch.store.history import History
 from alerts.watch.store.lock_file import HistoryUnavailable
-from exporter.commands.database_configuration import load
+from exporter.commands.configuration import load
 from exporter.commands.watch import exit_status, record_of, result
 from exporter.config.values import format_duration
 from exporter.core import output
 from exporter.core.errors import ConfigError
 from exporter.core.exit_status import ExitStatus
 from exporter.core.version import version
-from exporter.database import target
 
 _FORMATS = {"html": reports.html, "markdown": reports.markdown, "json": reports.json_text}
 
@@ -42,7 +41,6 @@ def _report(options: argparse.Namespace) -> ExitStatus:
             ticks=found.ticks,
             made_at=time.time(),
             version=version(),
-            database=target(config.database.dsn.latest),
             comparison=comparison,
             changes=found.changes,
             settings=_settings(found.watch),

@@ -74,12 +74,16 @@ class Amount:
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """Another threshold or for-duration for one rule of the policy, named as written; None leaves it as it is."""
+    """Another threshold or for-duration for one rule of the policy, named as written; None leaves it as it is.
+
+    `source` says where the threshold comes from; empty: from this configuration.
+    """
 
     alert: str
     severity: str
     threshold: Amount | None = None
     hold_duration: Seconds | None = None
+    source: str = ""
 
 
 # The budget of a check of one's own: enough for upgrades and fail-overs, as in alerts/watch/checks/checks.yaml.
@@ -187,6 +191,7 @@ class OutboxSettings:
     status_running: tuple[str, ...] | None = None
     status_processed: tuple[str, ...] | None = None
     status_failed: tuple[str, ...] | None = None
+    status_cancelled: tuple[str, ...] | None = None
     events_table: Annotated[str, _NAME] | None = None
     events_job: tuple[Annotated[str, _NAME], ...] | None = None
     events_type: Annotated[str, _NAME] | None = None

@@ -7,7 +7,7 @@ is not escaped by mistake has no effect.
 import base64
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html import escape, unescape
 
 from exporter.core.humanize import utf8_safe
@@ -56,6 +56,7 @@ tbody th { font-weight: 600 }
   .rows td:empty { display: none }
 }
 """
+UNKNOWN = '<span class="unknown">unknown</span>'
 
 
 def security_policy(style: str) -> str:
@@ -89,6 +90,11 @@ def _keep_units(body: str) -> str:
 def breakable(text: str) -> str:
     """The text, escaped, which a narrow screen breaks between the words of a name, as in db/a_table or AnAlert."""
     return "<wbr>".join(escape(part) for part in _WORD_END.split(text))
+
+
+def shown(value: float | None, text: Callable[[float], str]) -> str:
+    """The text of a value; "unknown" for None, which is never shown as 0."""
+    return UNKNOWN if value is None else escape(text(value))
 
 
 def section(key: str, title: str, body: str, kind: str = "") -> str:

@@ -10,15 +10,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import IO
 
-from exporter.core.secret_source import COMMAND_TIME_LIMIT
-
 # Far more than any token: a command that prints something else is ended.
 MAX_BYTES = 64 * 1024
 
 _running: set["subprocess.Popen[bytes]"] = set()
 
 
-def first_line(arguments: Sequence[str], time_limit: float = COMMAND_TIME_LIMIT) -> str:
+def first_line(arguments: Sequence[str], time_limit: float) -> str:
     """The first line that the command prints, without its line break.
 
     The command inherits the environment, has no standard input, and is killed with its own children after `time_limit`

@@ -74,7 +74,7 @@ class SecretCommand:
 
     def _run(self) -> str:
         # Imported now: few configurations have commands.
-        line: str = import_module("exporter.core.secret_command").first_line(self._arguments)
+        line: str = import_module("exporter.core.secret_command").first_line(self._arguments, self.time_limit)
         return line
 
 

@@ -139,9 +139,7 @@ RELATIONS: Mapping[str, Callable[[OutboxMapping], Names]] = MappingProxyType(
 
 def _events(mapping: OutboxMapping) -> Table:
     m = mapping
-    columns = tuple(
-        dict.fromkeys((*m.events_job, m.events_type, m.events_at, *([m.events_queue] * bool(m.events_queue))))
-    )
+    columns = tuple(filter(None, dict.fromkeys((*m.events_job, m.events_type, m.events_at, m.events_queue))))
     kinds = {m.events_at: "time", m.events_queue: "text"}
     return Table(m.events_table, columns, tuple(kinds.get(column, "") for column in columns))
 
@@ -157,8 +155,4 @@ def _reads_events(mapping: OutboxMapping, relation: str) -> bool:
 
 
 def _reads_queues(mapping: OutboxMapping, relation: str) -> bool:
-    return bool(mapping.queues_table) and mapping.queue in RELATIONS.get(relation, _none)(mapping)
-
-
-def _none(_: OutboxMapping) -> Names:
-    return ()
+    return bool(mapping.queues_table) and relation in RELATIONS and mapping.queue in RELATIONS[relation](mapping)

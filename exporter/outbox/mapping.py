@@ -5,7 +5,7 @@ holds:
 
 - removed: `deleted` is set (true, or not NULL); the row is no job any more
 - processed: a status of `status_processed`; without these, `processed` is not NULL, unless `error` is not NULL either
-- cancelled: a status that is listed under no meaning
+- cancelled: a status of `status_cancelled`, or one that is listed under no meaning
 - running: a status of `status_running`
 - exhausted: a status of `status_failed`, `failed` is not NULL, or both `processed` and `error` are not NULL; with
   `is_cancelled_below_max_attempts`, a status of `status_failed` is cancelled before that
@@ -40,6 +40,8 @@ class OutboxMapping:
     `queues_table` holds the names of queues, where the column `queue` only refers to them: by its `queues_id`, the name
     is in its `queues_name`.
 
+    `status_cancelled` are values of jobs that count nowhere. People are told of another one that is not listed.
+
     `is_removed_when_processed`: a processed job's row is deleted. `is_cancelled_below_max_attempts`: a cancelled job
     has the status of a failed one.
     Shape: names are those of the catalogue, unquoted; an empty one is not known. Units: `max_attempts` attempts.
@@ -67,6 +69,7 @@ class OutboxMapping:
     status_running: Names = ()
     status_processed: Names = ()
     status_failed: Names = ()
+    status_cancelled: Names = ()
     events_table: str = ""
     events_job: Names = ()
     events_type: str = ""

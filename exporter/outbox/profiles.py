@@ -15,6 +15,19 @@ _FOLDER = resources.files("exporter").joinpath("outbox", "profiles")
 
 
 @dataclass(frozen=True, slots=True)
+class Retention:
+    """How long a library keeps processed jobs by itself.
+
+    `threshold` is an age that none of them reaches while the library removes them in time, written as a duration of a
+    configuration, and `source` how it follows from what the library documents. Where it removes none, `reason` says so.
+    """
+
+    threshold: str = ""
+    source: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """A library's outbox.
 
@@ -31,6 +44,7 @@ class Profile:
     mapping: OutboxMapping
     worker: str = ""
     timestamp_zone: str = ""
+    retention: Retention = Retention()
     commands: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     notes: tuple[str, ...] = ()
 
@@ -52,7 +66,8 @@ def load(name: str) -> Profile:
 def parse(name: str, document: dict[str, Any]) -> Profile:
     """The profile in a document. Raises: ValueError, which names the file and the keys."""
     facts, mapping = dict(document), dict(document.get("mapping") or {})
-    for kind, given in ((Profile, facts), (OutboxMapping, mapping)):
+    retention = dict(document.get("retention") or {})
+    for kind, given in ((Profile, facts), (OutboxMapping, mapping), (Retention, retention)):
         if unknown := given.keys() - {each.name for each in fields(kind)}:
             raise ValueError(f"profiles/{name}.yaml: unknown keys {', '.join(sorted(unknown))}")
     values: dict[str, Any] = {
@@ -60,4 +75,4 @@ def parse(name: str, document: dict[str, Any]) -> Profile:
     }
     facts["notes"] = tuple(facts.get("notes") or ())
     facts["version"] = str(facts["version"])
-    return Profile(name=name, **{**facts, "mapping": OutboxMapping(**values)})
+    return Profile(name=name, **{**facts, "mapping": OutboxMapping(**values), "retention": Retention(**retention)})

@@ -7,7 +7,14 @@ from typing import Any
 
 from exporter.outbox.mapping import DEFAULT, OutboxMapping
 
-_STATUSES = ("status_pending", "status_retrying", "status_running", "status_processed", "status_failed")
+_STATUSES = (
+    "status_pending",
+    "status_retrying",
+    "status_running",
+    "status_processed",
+    "status_failed",
+    "status_cancelled",
+)
 
 _UNTOLD = (
     "nothing tells which jobs are processed: a time (processed), a status with its values, or "

@@ -34,7 +34,8 @@ RunListener = Callable[[CollectorRun, float, CollectorState], None]
 class Schedule:
     """Runs collectors at their intervals and records every result in the snapshot store.
 
-    `finished` is called after each run with the run, its next interval in seconds, and the state before it.
+    `finished` is called after each run with the run, its next interval in seconds, and the state before it; not after
+    one that `halt` may have broken off.
     `_plan_lock` protects the plan against a change after `halt`; `_stop_lock` makes a second `stop` wait for the first.
     """
 
@@ -139,7 +140,8 @@ class Schedule:
         before = self._store.record(run, interval)
         if interval != before.interval:
             self._plan(run, before.interval, interval)
-        self._finished(run, interval, before)
+        if run.succeeded or not self._stopped:
+            self._finished(run, interval, before)
 
     def _next_interval(self, entry: ScheduledCollector, run: CollectorRun) -> float:
         if entry.target is CollectorTarget.APPLICATION:

@@ -4,14 +4,14 @@ One self-contained document without scripts, rendered from the status of /api/v1
 escaped: queue names and error messages come from outside.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
 from exporter.core import html_layout, svg_charts
-from exporter.core.humanize import count, coverage, duration, moment, percent
-from exporter.metrics import catalogue, terms
-from exporter.web import TREND_SECONDS, alert_list, drill, overview
+from exporter.core.humanize import count, coverage, duration, moment
+from exporter.metrics import catalogue
+from exporter.web import alert_list, drill, overview, signal_cards
 
 REFRESH_SECONDS = 30
 
@@ -49,7 +49,6 @@ _LINKS = (
     ("-/healthy", "/-/healthy"),
     ("-/ready", "/-/ready"),
 )
-_UNKNOWN = '<span class="unknown">unknown</span>'
 
 
 def status_page(title: str, version: str, status: Mapping[str, Any]) -> str:
@@ -68,14 +67,14 @@ def status_page(title: str, version: str, status: Mapping[str, Any]) -> str:
 {alert_list.section(status["alerts"], status["now"])}
 {html_layout.section("parts", "Parts", overview.cards(status))}
 {_problems(status)}
-{_signals_section(status)}
+{signal_cards.section(status)}
 {html_layout.section("watch", "Watch", _watch(status["watch"], status["now"]))}
 {_changes(status["changes"], status["now"])}
 {drill.section(status["drill"])}
 {html_layout.section("application", "Application", _application(status["application"]))}
 {_migration_section(status)}
 {html_layout.section("collectors", "Collectors", _collectors(status))}
-{_not_known(status)}
+{signal_cards.not_known(status)}
 </main>
 <footer class="soft">
 <nav aria-label="Endpoints"><ul>{links}</ul></nav>
@@ -98,14 +97,14 @@ def _maintenance(until: float | None, now: float) -> str:
 
 def _watch(watch: Mapping[str, Any] | None, now: float) -> str:
     if watch is None:
-        return f'<p class="card">{_UNKNOWN}: see the problems</p>'
+        return f'<p class="card">{html_layout.UNKNOWN}: see the problems</p>'
     if watch["state"] == "waiting":
         return f'<p class="card soft">No watch has started. To start one: <code>{escape(watch["summary"])}</code></p>'
     word = watch["headline"] or ("problems so far" if watch["reasons"] else "no problem so far")
     parts = [
         f'<span class="word {overview.VERDICT_KINDS.get(watch["verdict"] or "", "")}">{escape(word)}</span>',
         f"<span>{escape(overview.time_left(watch, now))}</span>",
-        f"<span>coverage {_shown(watch['coverage'], coverage)}</span>",
+        f"<span>coverage {html_layout.shown(watch['coverage'], coverage)}</span>",
     ]
     reasons = "".join(f"<li>{escape(reason)}</li>" for reason in watch["reasons"])
     reasons = f"<ul>{reasons}</ul>" if reasons else f"<p>{escape(watch['summary'])}</p>"
@@ -141,12 +140,12 @@ def _application(application: Mapping[str, Any] | None) -> str:
 
 
 def _flags(found: Mapping[str, bool], yes: str, no: str) -> str:
-    return ", ".join(f"{escape(name)} {_flag(value, yes, no)}" for name, value in found.items()) or _UNKNOWN
+    return ", ".join(f"{escape(name)} {_flag(value, yes, no)}" for name, value in found.items()) or html_layout.UNKNOWN
 
 
 def _flag(value: bool | None, yes: str, no: str) -> str:
     if value is None:
-        return _UNKNOWN
+        return html_layout.UNKNOWN
     return f'<span class="state {"good" if value else "bad"}">{yes if value else no}</span>'
 
 
@@ -229,114 +228,6 @@ def _problem(text: str, names: Iterable[str], places: Iterable[str]) -> str:
     )
 
 
-# --- signals -------------------------------------------------------------------------------------------------------
-
-
-def _signals_section(status: Mapping[str, Any]) -> str:
-    html = _signals(status) + _unknown_now(status["unknown_now"]) + _uncounted(status["unaccounted"])
-    return html_layout.section("signals", "Signals", html)
-
-
-def _signals(status: Mapping[str, Any]) -> str:
-    signals, unknown = status["signals"], status["unknown_metrics"]
-    age, events = signals["oldest_pending_age_seconds"], signals["events_last_hour"]
-    total = None if events is None else sum(events.values())
-    cards = (
-        ("backlog", terms.BACKLOG, _shown(signals["backlog"], count), _note("oldest job ", age, duration)),
-        ("time", terms.PROCESSING_TIME, _shown(signals["processing_time_avg_seconds"], duration), "mean, last hour"),
-        ("events", terms.EVENTS, _shown(total, count), _sources(events)),
-        ("keys", terms.IDEMPOTENCY_KEYS, _shown(signals["idempotency_keys"], count), "live and expired"),
-        ("failures", terms.FAILURE_RATIO, _shown(signals["failure_ratio"], percent), "last hour"),
-    )
-    html = [
-        _card(term.name, value, note + _trend(status, key, term.name))
-        for key, term, value, note in cards
-        if not unknown.get(_METRICS.get(key, ""))
-    ]
-    others = ((status[key], name, note) for key, (name, note) in _OTHER_JOBS.items())
-    html += [_card(name, count(jobs), note) for jobs, name, note in others if jobs is not None]
-    return f'<dl class="signals">{"".join(html)}</dl>'
-
-
-# The metric of a card, without which it is not shown: the section about what is not known has the reason.
-_METRICS = {
-    "time": catalogue.LAST_HOUR_PROCESSING_TIME.name,
-    "events": catalogue.LAST_HOUR_EVENTS.name,
-    "keys": catalogue.IDEMPOTENCY_KEYS.name,
-    "failures": catalogue.LAST_HOUR_FAILURE_RATIO.name,
-}
-_OTHER_JOBS = {
-    "scheduled": ("Scheduled jobs", "not due yet; no backlog"),
-    "running": ("Running jobs", "a worker has them; no backlog"),
-}
-
-
-def _by_reason(unknown: Mapping[str, str]) -> dict[str, list[str]]:
-    """The names of metrics, by the reason why they are absent."""
-    found: dict[str, list[str]] = {}
-    for metric, reason in unknown.items():
-        found.setdefault(reason, []).append(metric)
-    return found
-
-
-def _not_known(status: Mapping[str, Any]) -> str:
-    """What this outbox cannot have, by the reason."""
-    found = _by_reason(status["unknown_metrics"])
-    for reason, names in status["left_out"].items():
-        found.setdefault(reason, []).extend(names)
-    items = "".join(
-        f'<li>{escape(reason)}: <span class="soft">{escape(", ".join(names))}</span></li>'
-        for reason, names in found.items()
-    )
-    listed = f"<details><summary>{len(found)} reasons</summary><ul>{items}</ul></details>" if items else ""
-    return html_layout.section("not-known", "Not known of this outbox", listed)
-
-
-def _unknown_now(unknown: Mapping[str, str]) -> str:
-    """What has no value at present, by the reason."""
-    return "".join(
-        f'<p>Unknown at present: {escape(reason)} <span class="soft">({escape(", ".join(names))})</span></p>'
-        for reason, names in _by_reason(unknown).items()
-    )
-
-
-_UNCOUNTED = {
-    "uncounted": "whose processed_at is too far from now (the application's clock or time zone is wrong)",
-    "removed": "whose rows were deleted",
-    "doubled": "whose processed_at was set twice",
-}
-
-
-def _uncounted(jobs: Mapping[str, float] | None) -> str:
-    """Jobs for which created = processed + growth of the backlog does not hold."""
-    found = [f"{count(jobs[kind])} jobs {reason}" for kind, reason in _UNCOUNTED.items() if jobs and jobs.get(kind)]
-    text = escape("; ".join(found))
-    return f'<p class="state warn">Not accounted for since the start: {text}.</p>' if found else ""
-
-
-def _card(name: str, value: str, note: str) -> str:
-    shown = f'<dd><div class="value">{value}</div><div class="soft">{note}</div></dd>'
-    return f'<div class="card"><dt>{name}</dt>{shown}</div>'
-
-
-def _trend(status: Mapping[str, Any], key: str, name: str) -> str:
-    points, now = status["trends"].get(key), status["now"]
-    return svg_charts.sparkline(points, now - TREND_SECONDS, now, f"{name} over the last hour") if points else ""
-
-
-def _shown(value: float | None, text: Callable[[float], str]) -> str:
-    return _UNKNOWN if value is None else escape(text(value))
-
-
-def _note(words: str, value: float | None, text: Callable[[float], str]) -> str:
-    return "" if value is None else escape(f"{words}{text(value)}")
-
-
-def _sources(events: Mapping[str, float] | None) -> str:
-    by_source = ", ".join(f"{source} {count(value)}" for source, value in (events or {}).items())
-    return escape(f"last hour: {by_source}" if by_source else "last hour")
-
-
 # --- collectors ----------------------------------------------------------------------------------------------------
 
 
@@ -351,10 +242,10 @@ def _row(collector: Mapping[str, Any], now: float) -> tuple[str, ...]:
         escape(str(collector["name"])),
         _state(collector),
         _ago(collector["last_success"], now),
-        _shown(collector["duration_seconds"], duration),
-        _shown(collector["interval_seconds"], duration),
-        _shown(collector["runs"], count),
-        _shown(collector["skipped"], count),
+        html_layout.shown(collector["duration_seconds"], duration),
+        html_layout.shown(collector["interval_seconds"], duration),
+        html_layout.shown(collector["runs"], count),
+        html_layout.shown(collector["skipped"], count),
         _failures(collector["failures"]),
     )
 

@@ -58,14 +58,15 @@ def test_a_flag():
 def test_an_enumeration_says_all_values():
     """Nothing is left to rows that come later."""
     relation = table("outbox", "id:bigint!", "created_at:at!", "failed_at:at", "locked_at:at")
-    labels = ("queued", "sending", "sent", "retrying", "dead")
+    labels = ("queued", "sending", "sent", "retrying", "dead", "skipped")
     status = Column("state", "mail_state", not_null=True, labels=labels)
     found = decide.propose(shape.read(replace(relation, columns=(*relation.columns, status))), Evidence())
     assert found.mapping is not None
     assert (found.mapping.status_pending, found.mapping.status_retrying) == (("queued",), ("retrying",))
     assert (found.mapping.status_running, found.mapping.status_processed) == (("sending",), ("sent",))
     assert (found.mapping.status_failed, found.mapping.failed, found.mapping.running) == (("dead",), "", "")
-    assert (found.assumed, found.undecided) == ((), ())
+    assert found.mapping.status_cancelled == ("skipped",)
+    assert (found.assumed, found.undecided) == (("a job whose status is skipped counts nowhere",), ())
 
 
 def test_a_check_says_all_values():

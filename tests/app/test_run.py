@@ -167,6 +167,7 @@ def test_a_changed_file_is_reloaded_if_wanted(config, tmp_path):
         app._reload_requested.clear()
         app.tick()
         assert not app._reload_requested.is_set()
+        app.stop()
 
 
 def _build(app: App) -> dict[str, str]:

@@ -35,7 +35,7 @@ FAULTY_RESPONSES: dict[str, tuple[Behaviour, Reason, str]] = {
     "empty 200": (respond(b""), Reason.PAYLOAD, "not JSON"),
     "truncated JSON": (respond(PAYLOAD[:-5]), Reason.PAYLOAD, "not JSON"),
     "array": (respond(b"[1, 2, 3]"), Reason.PAYLOAD, "not a JSON object"),
-    "deep nesting": (respond(b'{"a":' * 50_000 + b"1" + b"}" * 50_000), Reason.PAYLOAD, "nested too deeply"),
+    "deep nesting": (respond(b"[" * 200_000 + b"]" * 200_000), Reason.PAYLOAD, "nested too deeply"),
     "another application": (respond(b'{"hello": "world"}'), Reason.PAYLOAD, "none of the known fields"),
     "hang": (silence, Reason.TIMEOUT, "in time"),
     "hang after headers": (stall(head(content_length=100)), Reason.TIMEOUT, "in time"),

@@ -10,6 +10,8 @@ import pytest
 
 from exporter.collectors.horizon import Horizon, HorizonHolder, TableStatistics
 from exporter.collectors.tables import TablesCollector, horizon_readings, oldest, table_readings, unknown_statistics
+from exporter.core.errors import PermissionDenied
+from exporter.outbox.mapping import OutboxMapping
 from tests.collectors.fake_database import NOW, FakeClient, FakeSession, values
 
 OUTBOX = TableStatistics("job_outbox", 1, 8192, True, 500, 7, 1000, 10, NOW - 60)
@@ -124,6 +126,42 @@ def test_a_standby_is_not_asked_for_holders():
     sampled = Sampled()
     sampled.sample(OUTBOX, HOLDER, standby=True)
     assert [name for name, _ in sampled.client.session.asked] == ["table_statistics"]
+
+
+STATUS = OutboxMapping("mails", status="state", status_pending=("new",))
+
+
+def test_a_status_that_the_mapping_does_not_list(caplog):
+    """It is noticed at each sample, and logged again only when the values change; a mapping that lists it ends that."""
+    client = FakeClient(FakeSession({"table_statistics": [], "vacuum_horizon": []}))
+    client.mapping = client.session.mapping = STATUS
+    collector, found = TablesCollector(client), []
+    for labels in (["new"], ["held"], ["held"], ["held", "lost"], [], ["held"]):
+        client.session.answers["status_values"] = [{"value": each, "is_label": True} for each in labels]
+        found.append((len(collector.collect().notices), len(caplog.records)))
+    assert found == [(0, 0), (1, 1), (1, 1), (1, 2), (0, 2), (1, 3)]
+    assert client.session.parameters("status_values")[0] == {"schema": "public", "table": "mails", "column": "state"}
+    assert caplog.records[0].fields == {
+        "table": "mails",
+        "values": "state 'held' is a value of its type that means nothing in this mapping; counted nowhere",
+    }
+
+
+def test_a_server_that_hides_its_statistics():
+    """Nothing is known of the status, and the horizon is."""
+
+    def refuse(**_: object) -> None:
+        raise PermissionDenied("permission denied for view pg_stats")
+
+    later = replace(OUTBOX, dead=20, changes=1001, vacuums=12)
+    client = FakeClient(FakeSession({"vacuum_horizon": [asdict(HOLDER)], "status_values": refuse}))
+    client.mapping = client.session.mapping = STATUS
+    collector = TablesCollector(client)
+    for table in (OUTBOX, later):
+        client.session.answers["table_statistics"] = [asdict(table)]
+        outcome = collector.collect()
+    assert [notice.name for notice in outcome.notices] == ["job_outbox"]
+    assert not outcome.failures
 
 
 def test_who_pins_the_horizon_is_noticed_and_logged_once(caplog):

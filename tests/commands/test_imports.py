@@ -64,6 +64,7 @@ def imported(*arguments: str, state: object = "/nowhere") -> set[str]:
         ("sample", "--nonsense"),
         ("watch", "status"),
         ("watch", "wait", "--patience", "1ms"),
+        ("watch", "report"),
         ("maintenance", "end"),
         ("rules",),
         ("files", "list"),

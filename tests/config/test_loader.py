@@ -106,10 +106,10 @@ def test_every_key_of_the_file_arrives(write, tmp_path):
         "  failed: e\n  error: e2\n  due: f\n  expires: g\n  last_attempt: h\n  epoch: seconds\n  attempts: i\n"
         "  max_attempts: 3\n"
         "  running: j\n  deleted: k\n  queue: l\n  status: m\n  status_pending: [n, true]\n  status_retrying: [o]\n"
-        "  status_running: p, q\n  status_processed: [-1]\n  status_failed: [r]\n  events_table: u\n"
-        "  events_job: [v, w]\n  events_type: x\n  events_at: y\n  events_queue: z\n  events_created: [a1]\n"
-        "  events_processed: [a2]\n  events_failed: [a3]\n  queues_table: b1\n  queues_id: b2\n  queues_name: b3\n"
-        "  is_removed_when_processed: true\n  is_cancelled_below_max_attempts: true\n"
+        "  status_running: p, q\n  status_processed: [-1]\n  status_failed: [r]\n  status_cancelled: [r2]\n"
+        "  events_table: u\n  events_job: [v, w]\n  events_type: x\n  events_at: y\n  events_queue: z\n"
+        "  events_created: [a1]\n  events_processed: [a2]\n  events_failed: [a3]\n  queues_table: b1\n  queues_id: b2\n"
+        "  queues_name: b3\n  is_removed_when_processed: true\n  is_cancelled_below_max_attempts: true\n"
         f"application:\n  url: {URL}/\n  bearer_token: 0123\n  timeout: 1s\n  max_bytes: 2_000\n  ca_file: ca.pem\n"
         "sampling:\n  interval: 30s\n  budget_ratio: 0.5\n  rows_per_second: 9\n  max_interval: 1h\n  count_limit: 5\n"
         "  exhausted_attempts: 3\n  label_limit: 7\n"
@@ -138,8 +138,8 @@ def test_every_key_of_the_file_arrives(write, tmp_path):
         ),
         OutboxSettings(
             "default", "t", "s", ("a", "b"), "c", "d", "e", "e2", "f", "g", "h", "seconds", "i", "3", "j", "k", "l",
-            "m", ("n", "true"), ("o",), ("p", "q"), ("-1",), ("r",), "u", ("v", "w"), "x", "y", "z", ("a1",), ("a2",),
-            ("a3",), "b1", "b2", "b3", True, True,
+            "m", ("n", "true"), ("o",), ("p", "q"), ("-1",), ("r",), ("r2",), "u", ("v", "w"), "x", "y", "z", ("a1",),
+            ("a2",), ("a3",), "b1", "b2", "b3", True, True,
         ),
         ApplicationSettings(Url(URL), Secret("0123"), Seconds(1), 2000, authorities),
         SamplingSettings(Seconds(30), Ratio(0.5), 9, Seconds(3600), 5, 3, 7),

@@ -23,14 +23,14 @@ def python(code: str) -> list[str]:
 @pytest.mark.parametrize("printed", ["hunter2", "hunter2\n", "hunter2\r\n", "hunter2\nexpires: tomorrow\n"])
 def test_the_first_line_is_the_secret(printed):
     """Without its line break; what follows it is ignored."""
-    assert first_line(["printf", "%s", printed]) == SECRET
+    assert first_line(["printf", "%s", printed], 10) == SECRET
 
 
 def test_no_shell_reads_the_arguments(monkeypatch):
     """They are passed as they are; the environment is inherited, standard input is empty."""
     monkeypatch.setenv("NAME", SECRET)
-    assert first_line(["echo", "$NAME; `id` *"]) == "$NAME; `id` *"
-    assert first_line(["sh", "-c", 'read line; echo "$NAME$line"']) == SECRET
+    assert first_line(["echo", "$NAME; `id` *"], 10) == "$NAME; `id` *"
+    assert first_line(["sh", "-c", 'read line; echo "$NAME$line"'], 10) == SECRET
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_no_shell_reads_the_arguments(monkeypatch):
 def test_failures_repeat_nothing(arguments, message, capfd):
     """Neither the command nor what it prints, on either stream."""
     with pytest.raises(ValueError, match=r"^the command") as raised:
-        first_line(arguments)
+        first_line(arguments, 10)
     assert str(raised.value) == message
     assert raised.value.__cause__ is None
     assert capfd.readouterr() == ("", "")
@@ -79,7 +79,7 @@ def test_running_commands_can_be_aborted():
 
     def wait() -> None:
         try:
-            first_line(["sleep", "600"])
+            first_line(["sleep", "600"], 600)
         except ValueError as error:
             errors.append(str(error))
 

@@ -16,11 +16,12 @@ from exporter.collectors import backlog
 from exporter.collectors.inserted_rows import Balance, Search
 from exporter.collectors.tables import TablesCollector
 from exporter.config.settings import OutboxSettings
-from exporter.database import Session, queries, session, visibility
+from exporter.database import DatabaseClient, Session, queries, session, visibility
 from exporter.database.indexes import IndexCatalogue, IndexRow
 from exporter.database.replay import Replay
 from exporter.database.visibility import Table, TableVisibility
 from exporter.lab.migrate import Schema
+from exporter.outbox.mapping import DEFAULT
 from exporter.sampling.collector_set import CollectorSet
 from tests import postgres
 from tests.database import rows
@@ -91,6 +92,7 @@ def recorded(cluster) -> dict[str, QueryRecorder]:
                 patch.setattr(IndexCatalogue, "rows", _without_skips(IndexCatalogue.rows))
                 sample_all(database)
                 sample_jobs_with_a_limit(database)
+                sample_values_of_a_status(database)
     return recorder.asked
 
 
@@ -134,6 +136,14 @@ def sample_jobs_with_a_limit(database: Database) -> None:
     for collector in collectors.database_collectors[:2]:
         collector.collect()
     collectors.database.close()
+
+
+def sample_values_of_a_status(database: Database) -> None:
+    """A mapping with a status, whose values the catalogue knows."""
+    client = DatabaseClient(configuration(database.dsn()).database, replace(DEFAULT, status="queue_name"))
+    client.open()
+    TablesCollector(client).collect()
+    client.close()
 
 
 def populate(database: Database) -> None:

@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from exporter.collectors.backlog import AttemptGroup, BacklogHead
+from exporter.collectors.backlog import BacklogHead
+from exporter.collectors.pending_groups import AttemptGroup
 from exporter.core.errors import Locked, LoginRefused, Reason, SampleError, TooSlow, Unreachable
 from exporter.database import (
     CLIENT_GRACE,

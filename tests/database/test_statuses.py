@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.database.statuses import StatusRow, listed, problems
+from exporter.database.statuses import StatusRow, StatusValue, listed, problems, unlisted
 from exporter.outbox.mapping import OutboxMapping
 
 MAPPING = OutboxMapping(
@@ -18,17 +18,38 @@ MAPPING = OutboxMapping(
     status_running=("busy",),
     status_processed=("ok",),
     status_failed=("bad",),
+    status_cancelled=("never",),
 )
 
 
 def test_every_meaning_is_listed():
+    """A value that is listed as cancelled has none."""
     assert listed(MAPPING) == ("new", "again", "busy", "ok", "bad")
+
+
+def test_values_of_the_catalogue():
+    """Those of rows and those of the type are told apart; one that is listed, under whatever meaning, is not told."""
+    values = [StatusValue(each, is_label=False) for each in ("new", "never", "paused", "held")]
+    assert unlisted(MAPPING, values) == (
+        "state 'paused', 'held' stood in rows at the latest ANALYZE and means nothing in this mapping; counted nowhere",
+    )
+    assert unlisted(MAPPING, [StatusValue("bad", is_label=True), StatusValue("held", is_label=True)]) == (
+        "state 'held' is a value of its type that means nothing in this mapping; counted nowhere",
+    )
+    assert unlisted(MAPPING, values[:2]) == ()
+
+
+def test_a_column_that_is_no_status():
+    """Five of its values are shown, and forty characters of each."""
+    (text,) = unlisted(MAPPING, [StatusValue(f"{n}{'x' * 50}", is_label=False) for n in range(1007)])
+    assert text.startswith(f"state '0{'x' * 39}', '1{'x' * 39}', ")
+    assert f", '4{'x' * 39}' and 1,002 more stood in rows" in text
 
 
 @pytest.mark.parametrize(
     ("rows", "messages"),
     [
-        ([StatusRow("new", "pending", None, 4), StatusRow("bad", "failed", None, 1)], []),
+        ([StatusRow("new", "pending", None, 4), StatusRow("never", "cancelled", None, 1)], []),
         (
             [StatusRow(None, None, None, 1), StatusRow("new", "pending", None, 4), StatusRow("paused", None, None, 12)],
             [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,6 +98,9 @@ def test_a_standby_with_paused_replay_is_reported(embedded_database, standby, pr
     assert program.scrape().value("outbox_up") == 1
     stopped = run("--config", str(config), "watch", "stop")
     assert stopped.returncode == 0
-    report = run("--config", str(config), "watch", "report", "--format", "markdown")
+    # The report is of the database that was watched, whatever the configuration of its reader names.
+    reader = write_config(config.with_name("reader.yaml"), watch={"state_dir": str(config.with_name("state"))})
+    report = run("--config", str(reader), "watch", "report", "--format", "json")
     assert report.returncode == 3
     assert "a standby answered" in report.stdout
+    assert json.loads(report.stdout)["database"] == f"{where}/{embedded_database.name}"

@@ -16,6 +16,7 @@ from exporter.adoption.recognise import Choice
 from exporter.adoption.rendering import as_yaml
 from exporter.config.settings import Config, DatabaseSettings, OutboxSettings, SamplingSettings
 from exporter.core.types import Seconds, Secret
+from exporter.database import statuses
 from exporter.metrics.availability import unknown_metrics
 from exporter.metrics.readings import Distribution, Reading
 from exporter.sampling.collector_set import CollectorSet
@@ -70,6 +71,12 @@ class Monitored:
     def readings(self) -> list[Reading | Distribution]:
         """Those of one more run of every collector of rows; each has to succeed."""
         return [each for collector in self._collectors.database_collectors for each in collector.collect().readings]
+
+    def unlisted_statuses(self) -> tuple[str, ...]:
+        """What is told of values of the status, after an ANALYZE of all rows."""
+        self._database.execute(b"ANALYZE")
+        with self._collectors.database.sample() as session:
+            return statuses.unlisted(session.mapping, statuses.read_known(session))
 
     def sample(self) -> Published:
         """Every value after one more run."""
@@ -204,3 +211,4 @@ def test_every_value_is_true(monitored):
                 check_totals(found, truth, unknown)
         except AssertionError as error:
             raise AssertionError(f"step {number}, {step}, after {dict(taken)}: {truth}") from error
+    assert monitored.unlisted_statuses() == ()

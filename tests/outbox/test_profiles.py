@@ -6,6 +6,7 @@ import pytest
 
 from exporter.outbox import profiles
 from exporter.outbox.mapping import OutboxMapping
+from exporter.outbox.profiles import Retention
 from exporter.outbox.resolve import resolve
 
 DOCUMENT = {
@@ -43,11 +44,19 @@ def test_a_document_is_read():
     """Lists are tuples of texts."""
     profile = profiles.parse("a", DOCUMENT)
     assert profile.mapping == OutboxMapping("jobs", id=("id",), processed="done", status_failed=("-1",))
+    assert profile.retention == Retention()
+    kept = profiles.parse("a", {**DOCUMENT, "retention": {"threshold": "9d", "source": "s"}})
+    assert kept.retention == Retention("9d", "s")
     assert (profile.name, profile.version, profile.notes, profile.worker) == ("a", "1.5", ("One.",), "")
 
 
 @pytest.mark.parametrize(
-    "document", [{**DOCUMENT, "colour": "red"}, {**DOCUMENT, "mapping": {"table": "jobs", "colour": "c"}}]
+    "document",
+    [
+        {**DOCUMENT, "colour": "red"},
+        {**DOCUMENT, "mapping": {"table": "jobs", "colour": "c"}},
+        {**DOCUMENT, "retention": {"threshold": "9d", "colour": "c"}},
+    ],
 )
 def test_a_mistake_in_a_file_is_named(document):
     """With the file."""

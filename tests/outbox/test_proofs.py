@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -11,7 +11,9 @@ import pytest
 
 from exporter.adoption.role_script import granted_tables, monitoring_role, remove_monitoring_role
 from exporter.app import check_config
+from exporter.collectors.tables import TablesCollector
 from exporter.config.settings import Config, OutboxSettings
+from exporter.database import DatabaseClient
 from exporter.outbox.mapping import OutboxMapping
 from exporter.sampling.collector_set import CollectorSet
 from exporter.sampling.sampler import Sampler
@@ -275,3 +277,53 @@ def test_statuses_without_a_meaning(mails):
     assert "note     mapping: state 'paused' (12 rows) means nothing in this mapping; counted nowhere" in lines
     assert "note     mapping: no column says which jobs a worker has: without outbox_running_jobs" in lines
     assert not [line for line in lines if line.startswith(("broken", "unknown", "note     migration"))]
+
+
+def test_a_status_that_is_written_later(mails, caplog):
+    """It is noticed and logged once, by what ANALYZE found, without a row being read.
+
+    Where row-level security is active the server shows that to the owner alone, so nothing is said.
+    """
+    texts = ["state 'paused' stood in rows at the latest ANALYZE and means nothing in this mapping; counted nowhere"]
+    statement = (
+        "INSERT INTO mails (id, kind, state, made) SELECT n, 'a', 'paused', now() FROM generate_series(10, 21) AS n;"
+        "ANALYZE mails"
+    )
+    hide = "ALTER TABLE mails ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON mails FOR SELECT USING (true)"
+    with sampled_tables(mails) as told:
+        assert told() == []
+        with mails.changed(statement, "DELETE FROM mails WHERE id >= 10; ANALYZE mails"):
+            assert [told(), told()] == [texts, texts]
+            with mails.changed(hide, "DROP POLICY p ON mails; ALTER TABLE mails DISABLE ROW LEVEL SECURITY"):
+                assert told() == []
+        assert told() == []
+    assert [each.fields["values"] for each in caplog.records if each.message == "status without a meaning"] == texts
+
+
+def test_a_status_that_its_type_has(mails):
+    """The labels of an enumeration are known from the catalogue, also under row-level security."""
+    statement = """
+        CREATE TYPE mail_state AS ENUM ('new', 'ok', 'bad', 'on hold');
+        DROP INDEX mails_due_idx;
+        ALTER TABLE mails ALTER state TYPE mail_state USING state::mail_state, ENABLE ROW LEVEL SECURITY;
+    """
+    undo = """
+        ALTER TABLE mails ALTER state TYPE text, DISABLE ROW LEVEL SECURITY;
+        CREATE INDEX mails_due_idx ON mails (due) WHERE state IN ('new');
+        DROP TYPE mail_state;
+    """
+    with mails.changed(statement, undo), sampled_tables(mails) as told:
+        assert told() == ["state 'on hold' is a value of its type that means nothing in this mapping; counted nowhere"]
+
+
+@contextmanager
+def sampled_tables(mails: Mails) -> Iterator[Callable[[], list[str]]]:
+    """What each sample of the tables tells about the table, but for its rows."""
+    settings = mails.settings()
+    client = DatabaseClient(settings.database, settings.outbox.mapping())
+    client.open()
+    collector = TablesCollector(client)
+    try:
+        yield lambda: [notice.text for notice in collector.collect().notices]
+    finally:
+        client.close()

@@ -42,6 +42,7 @@ def test_the_default_with_changes():
         (None, {**STATUS, "status_pending": ()}, "status_pending", "missing; the values that mean pending"),
         (None, {**STATUS, "status_processed": ()}, "status_processed", "missing; the values that mean processed"),
         (None, {**STATUS, "status_failed": ("ok",)}, "status", "the value ok is listed under two meanings"),
+        (None, {**STATUS, "status_cancelled": ("ok",)}, "status", "the value ok is listed under two meanings"),
         (
             None,
             {**STATUS, "is_cancelled_below_max_attempts": True},

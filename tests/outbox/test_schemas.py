@@ -11,6 +11,9 @@ from typing import Any, Final
 
 import pytest
 
+from exporter.config.settings import DatabaseSettings
+from exporter.core.types import Secret
+from exporter.database import DatabaseClient, statuses
 from exporter.outbox import profiles
 from tests.outbox.published import loaded, published
 
@@ -177,6 +180,21 @@ def test_values(embedded: Any, name: str):
     assert not found.failures
     assert found.values == pytest.approx({"outbox_pending_jobs_truncated": 0, **VALUES[name]}, rel=1e-9)
     assert found.missing_indexes == MISSING_INDEXES.get(name, set())
+
+
+@pytest.mark.parametrize("name", [name for name in VALUES if profiles.load(name).mapping.status])
+def test_every_status_is_listed(embedded: Any, name: str):
+    """Of the type, or of the rows."""
+    mapping = profiles.load(name).mapping
+    with loaded(embedded, SCHEMAS / f"{name}.sql") as database:
+        database.execute(b"ANALYZE")
+        client = DatabaseClient(DatabaseSettings(dsn=Secret(database.dsn())), mapping)
+        client.open()
+        with client.sample() as session:
+            found = statuses.read_known(session)
+        client.close()
+    assert {each.value for each in found} & set(statuses.listed(mapping))
+    assert statuses.unlisted(mapping, found) == ()
 
 
 @pytest.mark.parametrize("name", sorted(WITHOUT_ZONE))

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from exporter.config.settings import ApplicationSettings, Config, SamplingSettings
-from exporter.core.errors import Reason
+from exporter.core.errors import Reason, Unreachable
 from exporter.core.types import Ratio, Seconds, Url
 from exporter.metrics import catalogue as names
 from exporter.metrics.readings import CollectorOutcome, CollectorRun, Reading
@@ -343,6 +343,23 @@ def test_stopping_waits_for_the_run_under_way():
         slow.wait()
         threading.Timer(0.1, slow.go.set).start()
     assert state_of(store, "backlog").runs == 1
+
+
+def test_a_run_that_was_broken_off_is_not_passed_on():
+    """Every stop and every reload would log a failure of the database otherwise. It is recorded all the same."""
+    entered, go = threading.Event(), threading.Event()
+
+    def act() -> CollectorOutcome:
+        entered.set()
+        assert go.wait(TIMEOUT)
+        raise Unreachable("the exporter is stopping")
+
+    with scheduled(database_entry(Scripted("backlog", act))) as (schedule, store, ledger):
+        assert entered.wait(TIMEOUT)
+        schedule.halt()
+        go.set()
+    assert state_of(store, "backlog").runs == 1
+    assert ledger.runs == []
 
 
 def test_a_run_that_waits_for_its_thread_is_not_begun_after_the_halt():

@@ -44,6 +44,14 @@ def test_reasons_are_listed():
     assert len({line[4] for line in lines}) == len(lines)
 
 
+def test_how_long_processed_jobs_are_kept():
+    """By the library, or why no alert says that it is too long."""
+    lines = profiles.text().splitlines()
+    (river,) = [line for line in lines if "CompletedJobRetentionPeriod" in line]
+    assert river.startswith("- `OutboxRetentionOverdue` has the threshold 2d: CompletedJobRetentionPeriod, 24 hours by")
+    assert "- `OutboxRetentionOverdue` is left out: PgQueuer does not empty its log." in lines
+
+
 def test_a_page_without_markers_is_refused():
     """Nothing would be written."""
     with pytest.raises(ValueError, match="lacks the markers"):

@@ -10,6 +10,8 @@ from exporter.core.errors import SampleError
 from exporter.core.humanize import duration
 from exporter.metrics.catalogue import OLDEST_PROCESSED
 
+_ALERT = "OutboxRetentionOverdue"
+
 
 class Answer(StrEnum):
     """OVERDUE: the oldest should have been removed."""
@@ -27,7 +29,7 @@ class KeptJobs:
 
 def ask(sources: Sources) -> Evidence:
     """Read the first entry of the index."""
-    if lacking := sources.lacks(OLDEST_PROCESSED):
+    if lacking := sources.lacks(OLDEST_PROCESSED) or sources.lacks_rule(_ALERT):
         return lacking
     try:
         with sources.sample(*sources.reads("processed_jobs")) as session:
@@ -36,6 +38,6 @@ def ask(sources: Sources) -> Evidence:
         return Evidence(None, reason_of(error))
     if oldest is None:
         return Evidence(Answer.REMOVED, "no processed job is kept")
-    overdue = oldest > sources.threshold("OutboxRetentionOverdue", Severity.TICKET)
+    overdue = oldest > sources.threshold(_ALERT, Severity.TICKET)
     text = f"the oldest processed job that is kept was processed {duration(oldest)} ago"
     return Evidence(Answer.OVERDUE if overdue else Answer.REMOVED, text)

@@ -40,6 +40,8 @@ COMPARISONS = {"above": (True, False), "at_least": (True, True), "below": (False
 # A duration in a sentence.
 _SPAN = re.compile(r"\{(\d+[smhd])\}")
 _BOOLEANS = {"true": True, "false": False}
+# A rule of the policy, in place of a number or of a source.
+_RULE = re.compile(r"(\w+)/(\w+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +97,17 @@ def _check(node: Mapping, parameters: CheckParameters) -> Check:
     signal = first.signal if first else _text(node, "signal") or None
     unit = unit_of(signal, parameters.policy) if signal else ""
     rules = _rules(node, parameters) if kind is CheckKind.PAGES else ()
-    collectors = _collectors(node, conditions, rules, parameters)
+    schedule, evidence = _schedule(node.get("schedule")), tuple(map(_evidence, _mappings(node.get("evidence"))))
+    reads = [*(each.signal for each in conditions), *(each.counter for each in evidence)]
+    reads += [signal] if signal else []
+    reads += [schedule.oldest] if schedule else []
+    collectors = _collectors((*reads, *(parameters.policy.rule(key).expr for key in rules)), parameters)
     limit = format_value(first.limit, unit) if first else ""
 
     def sentence(key: str) -> str:
         text = _text(node, key).replace("{limit}", limit)
         return _SPAN.sub(lambda span: format_value(values.duration(span[1]) * parameters.time_scale, "seconds"), text)
 
-    reads = [each.signal for each in conditions]
-    reads += [signal] if signal else []
-    reads += [_text(each, "counter") for each in _mappings(node.get("evidence"))]
-    reads += [_text(each, "oldest") for each in (node.get("schedule"),) if isinstance(each, Mapping)]
     return Check(
         name=_text(node, "name"),
         title=_text(node, "title"),
@@ -113,22 +115,24 @@ def _check(node: Mapping, parameters: CheckParameters) -> Check:
         subject=sentence("subject"),
         good=sentence("good"),
         bad=sentence("bad"),
-        source=_text(node, "source"),
+        source=_source(_text(node, "source"), parameters),
         budget=_budget(node.get("budget"), parameters),
         conditions=conditions,
         collectors=tuple(sorted(collectors if parameters.application else collectors - {"application"})),
-        evidence=tuple(_evidence(each) for each in _mappings(node.get("evidence"))),
+        evidence=evidence,
         outcomes=_outcomes(node.get("outcomes"), first, parameters),
         rules=tuple(str(key) for key in rules),
         rules_by_clock=tuple(
             str(key) for key in rules if by_clock(parameters.policy.rule(key).expr, parameters.policy)
         ),
-        schedule=_schedule(node.get("schedule")),
+        schedule=schedule,
         signal=signal,
         limit=first.limit if first else None,
         unit=unit,
         excused=_BOOLEANS[_text(node, "excused") or "false"],
-        not_applicable="" if kind is CheckKind.PAGES else not_applicable(reads, collectors, parameters),
+        not_applicable=""
+        if kind is CheckKind.PAGES
+        else not_applicable(reads, collectors, parameters) or _without_limit(node, parameters),
         baseline_limit=_baseline_limit(node, unit, parameters) if kind is CheckKind.BASELINE else None,
     )
 
@@ -138,6 +142,19 @@ def not_applicable(reads: Iterable[str], collectors: AbstractSet[str], parameter
     if "application" in collectors and not parameters.application:
         return "no application is configured"
     return next(filter(None, map(parameters.missing, reads)), "")
+
+
+def _without_limit(node: Mapping, parameters: CheckParameters) -> str:
+    """Why a rule that has a limit of this check is left out; empty when none is."""
+    limits = (_text(each, name) for each in _mappings(node.get("when")) for name in COMPARISONS)
+    rules = filter(None, map(_RULE.fullmatch, limits))
+    return next(filter(None, (parameters.policy.missing(rule[1]) for rule in rules)), "")
+
+
+def _source(text: str, parameters: CheckParameters) -> str:
+    """The text, or the source of the rule that it names. Raises: KeyError or ValueError when there is no such rule."""
+    rule = _RULE.fullmatch(text)
+    return parameters.policy.any_rule(RuleKey(rule[1], Severity(rule[2]))).source if rule else text
 
 
 def _condition(node: Mapping, parameters: CheckParameters) -> Condition:
@@ -253,15 +270,8 @@ def _rules(node: Mapping, parameters: CheckParameters) -> tuple[RuleKey, ...]:
     )
 
 
-def _collectors(
-    node: Mapping, conditions: tuple[Condition, ...], rules: tuple[RuleKey, ...], parameters: CheckParameters
-) -> frozenset[str]:
-    expressions = [condition.signal for condition in conditions]
-    if _text(node, "tolerance"):
-        expressions.append(_text(node, "signal"))
-    expressions += [parameters.policy.rule(key).expr for key in rules]
-    expressions += [_text(each, "counter") for each in _mappings(node.get("evidence"))]
-    expressions += [_text(each, "oldest") for each in (node.get("schedule"),) if isinstance(each, Mapping)]
+def _collectors(expressions: Iterable[str], parameters: CheckParameters) -> frozenset[str]:
+    """Those of what a check reads, without that of maintenance: it excuses a breach, and is no evidence of one."""
     found = frozenset[str]().union(*(collectors_of(each, parameters.policy) for each in expressions))
     return found - {"maintenance"}
 

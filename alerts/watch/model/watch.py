@@ -38,7 +38,8 @@ class Watch:
 
     `duration` and `interval` are seconds. `ends_at` is the planned end; it moves when the wall clock is set.
     `decided_at` is the time of the verdict, `closed_at` that of the last tick: after a FAIL, ticks are recorded until
-    the planned end. Shape: `sources` has the collectors that each signal and series comes from, by its name.
+    the planned end. `database` names what was watched, without secrets; empty in watches of builds that did not record
+    it. Shape: `sources` has the collectors that each signal and series comes from, by its name.
     """
 
     number: int
@@ -57,6 +58,7 @@ class Watch:
     stopped: str = ""  # why it was ended early
     time_scale: float = 1.0
     sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    database: str = ""
 
     @property
     def verdict(self) -> Verdict | None:

@@ -23,8 +23,8 @@ _WINDOW = re.compile(r":(?:increase)?(\d+[smhd])$")
 class WatchReport:
     """Everything in a report. `ticks` are those of the watch, in the order of time.
 
-    `changes` are those of the watch and of the time before. `database` names it without secrets. `made_at` is Unix
-    seconds. Shape: `settings` are texts by name.
+    `changes` are those of the watch and of the time before. `made_at` is Unix seconds. Shape: `settings` are texts by
+    name.
     """
 
     watch: Watch
@@ -32,7 +32,6 @@ class WatchReport:
     ticks: Sequence[Tick]
     made_at: float
     version: str
-    database: str = ""
     comparison: DayComparison | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
     changes: tuple[Change, ...] = ()

@@ -22,7 +22,7 @@ def json_text(report: WatchReport) -> str:
         "reasons": list(report.judgement.reasons),
         "made_at": report.made_at,
         "version": report.version,
-        "database": report.database,
+        "database": report.watch.database,
         "watch": serialize(report.watch),
         "judgement": serialize(report.judgement),
         "changes": serialize(report.changes),

@@ -244,7 +244,7 @@ def facts(report: WatchReport) -> tuple[tuple[str, str], ...]:
     ticks = f"{count(judgement.ticks)} ticks"
     evidence = ", ".join(f"{count(value)} {what}" for what, value in judgement.evidence.items())
     found = [
-        ("Database", report.database),
+        ("Database", watch.database),
         ("Period", f"{moment(watch.started_at)} to {moment(report.ended_at)}"),
         ("Duration", f"{duration(judgement.elapsed)} of {duration(judgement.duration)}"),
         ("Coverage", f"{coverage(judgement.ratio)}, {ticks}"),

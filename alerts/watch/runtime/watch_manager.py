@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from alerts.model import SampleBlock
-from alerts.promql.storage import milliseconds
 from alerts.watch import clock
 from alerts.watch.analysis.archive import ticks_of
 from alerts.watch.analysis.baseline import KEPT_DAYS, with_baseline
@@ -25,9 +24,9 @@ from alerts.watch.model.tick import Cause, Tick
 from alerts.watch.model.watch import STATES, Verdict, Watch, WatchState
 from alerts.watch.runtime.change_detector import Observation
 from alerts.watch.runtime.change_log import ChangeLog, exporter_change
+from alerts.watch.runtime.sample_recorder import SampleRecorder
 from alerts.watch.store.history import History
 from alerts.watch.store.records import ExporterRun, Layout, TimelineMark, WatchRequest
-from alerts.watch.store.samples import SeriesList
 from alerts.watch.store.timeline import position
 
 # Watches that are kept with their ticks.
@@ -36,12 +35,6 @@ KEPT = 7
 RETAINED = 26 * 3600.0
 # Seconds between ticks while no watch is open: a minute less timer delays. The comparison uses medians of hours.
 IDLE_INTERVAL = 55.0
-# Seconds. Samples are kept for so long: a week for a backtest, and the windows of its first rules.
-SAMPLES_RETAINED = 8 * 86400.0
-# Seconds between blocks of samples. The rule group keeps samples for five minutes; idle ticks are a minute apart.
-SAMPLES_INTERVAL = 225.0
-# A list of series grows with new label values. One so many times as long as a block needs is replaced.
-_MAX_UNUSED = 2
 # Seconds between deletions of old records.
 _CLEANUP_INTERVAL = 3600.0
 # Runs that are kept: an exporter that restarts all day must not fill the disk.
@@ -61,13 +54,14 @@ _NOTHING = Observation()
 class WatchFactory:
     """Creates watches. `interval` is the evaluation interval, seconds.
 
-    `process_at` is when the process of the exporter began, Unix seconds.
+    `process_at` is when the process of the exporter began, Unix seconds. `database` names what is watched.
     """
 
     parameters: CheckParameters
     interval: float
     version: str
     process_at: float = 0.0
+    database: str = ""
 
     def watch(self, number: int, begun_by: str, now: WatchTime, t: float) -> Watch:
         """A watch that begins now; `t` seconds on the time line."""
@@ -84,6 +78,7 @@ class WatchFactory:
             ends_at=now.at + self.parameters.duration,
             time_scale=self.parameters.time_scale,
             sources={name: tuple(sorted(collectors_of(name, policy))) for name in names_of(policy)},
+            database=self.database,
         )
 
 
@@ -107,7 +102,6 @@ class WatchManager:
         self._step = 0.0
         self._cleanup_at = 0.0
         self._last_tick: WatchTime | None = None
-        self._samples_due_at = 0.0
         self._before = Cause.EXPORTER_DOWN
         if was_unwritable:
             with history.transaction():
@@ -122,9 +116,7 @@ class WatchManager:
             self.run = self._same_run(run) or self._new_run(now)
             self._layout = self._find_layout()
         self._detector = self.changes.detector(self.run.version)
-        lists = history.all(SeriesList)
-        self._series_number = max(lists, default=0)
-        self._series = lists[self._series_number].series() if lists else ()
+        self._samples = SampleRecorder(history)
         if was_unwritable:
             self._before = Cause.NOT_WRITTEN
         self._evaluator = self._replay() if self.is_open else None
@@ -203,14 +195,7 @@ class WatchManager:
 
     def add_samples(self, take: Callable[[], SampleBlock | None], *, at_once: bool = False) -> None:
         """Record the samples since the last call when they are due, in a transaction, after `advance`."""
-        if not at_once and self._t < self._samples_due_at:
-            return
-        self._samples_due_at = self._t + SAMPLES_INTERVAL
-        block = take()
-        if block is not None:
-            self._list_series(block)
-            t = round(self._t * 1000) - (milliseconds(self._now.at) - block.times[-1])
-            self.history.add_samples(t, block, self._series_number, self._series)
+        self._samples.add(take, self._t, self._now.at, at_once=at_once)
 
     def begin(self, begun_by: str, now: WatchTime) -> Watch:
         """Begin a watch, and close an open one that has failed. In a transaction."""
@@ -291,17 +276,6 @@ class WatchManager:
         self.history.put(watch.number, judgement)
         self._evaluator = None
 
-    def _list_series(self, block: SampleBlock) -> None:
-        """Store a new list of series, unless the latest one has those of the block."""
-        listed = block.columns.keys() <= set(self._series)
-        if listed and len(self._series) <= _MAX_UNUSED * len(block.columns):
-            return
-        others = block.columns.keys() - set(self._series)
-        grown = (*self._series, *sorted(others))
-        self._series = grown if len(grown) <= _MAX_UNUSED * len(block.columns) else tuple(sorted(block.columns))
-        self._series_number += 1
-        self.history.put(self._series_number, SeriesList.of(self._series))
-
     def _with_baselines(self, watch: Watch) -> Watch:
         """The watch, whose checks have what they compare with: hours before it, without those of failed watches."""
         self._summarise_hours()
@@ -331,7 +305,7 @@ class WatchManager:
     def _delete_old(self) -> None:
         """Delete all but the latest watches, their ticks, recent ticks and recent samples."""
         self._summarise_hours()
-        self.history.forget_samples(self._t - SAMPLES_RETAINED)
+        self._samples.delete_old(self._t)
         watches = sorted(self.history.all(Watch).values(), key=lambda watch: watch.number)
         for old in watches[:-KEPT]:
             self.history.drop(Watch, old.number)

@@ -17,7 +17,16 @@ APPLICATION = 1869968504  # "outx"
 SYNCHRONOUS = "FULL"
 # Seconds that a commit waits for readers. They read a batch of rows at a time.
 _LOCK_TIMEOUT = 2.0
-_DAMAGES = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT", "SQLITE_ERROR", "SQLITE_CONSTRAINT", "SQLITE_MISMATCH")
+_DAMAGES = (
+    "SQLITE_CORRUPT",
+    "SQLITE_NOTADB",
+    "SQLITE_FORMAT",
+    "SQLITE_ERROR",
+    "SQLITE_CONSTRAINT",
+    "SQLITE_MISMATCH",
+    # A file that is shorter than its first page, since SQLite 3.53 at the latest; before, it is another error.
+    "SQLITE_IOERR_SHORT_READ",
+)
 
 
 class HistoryTooNew(HistoryError):

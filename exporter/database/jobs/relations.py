@@ -108,6 +108,7 @@ class JobRelations:
             "running": m.status_running,
             "processed": m.status_processed,
             "failed": m.status_failed,
+            "cancelled": m.status_cancelled,
         }
         # The server compares, as in every other statement: 't' is a value of a boolean, and its text is 'true'.
         cases = [

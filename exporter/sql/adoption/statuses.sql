@@ -4,7 +4,7 @@
 --   count_limit bigint: so many rows are read at most
 -- Columns:
 --   status text null: the value; null where the column is NULL
---   meaning text null: pending, running, processed or failed, as the mapping says; null where it says nothing
+--   meaning text null: pending, running, processed, failed or cancelled, as the mapping says; null where it says nothing
 --   is_timed boolean null: these rows have a time of processing; null where no column has one
 --   jobs bigint not null: such rows among those that were read
 -- Index: none, reads the first rows of the table; run by people's commands only

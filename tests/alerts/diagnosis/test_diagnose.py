@@ -60,13 +60,25 @@ def test_the_step_of_another_outbox(answers, monkeypatch):
     config = replace(Config(), outbox=OutboxSettings(profile="pg-boss"))
     answers["a"] = Answer.ON
     read, text = diagnose(sources(config=config), tree()).actions.split("\n", 1)
-    assert read.startswith("Written for the default tables: read job for job_outbox, the worker for the processor")
+    assert read.startswith(
+        "Written for the default tables: read job, with its own columns, for job_outbox; the worker, and"
+    )
+    assert "Redis and pg_cron's jobs do not belong to this outbox" in read
     assert text == diagnose(sources(), tree()).actions
     failing = parse(TREE.replace("{a:", "{failing:"))
     monkeypatch.setattr(walk, "question", lambda _: lambda _: Evidence(Answer.ON, "some fail"))
     retry, same, _ = diagnose(sources(config=config), failing).actions.split("\n", 2)
     assert retry.startswith("An exhausted job of this outbox is not attempted again")
     assert same == read
+
+
+def test_the_cause_of_another_outbox(answers):
+    """Jobs are taken by its worker."""
+    answers["a"] = Answer.ON
+    causes = parse(TREE.replace("title: First", "title: The processor hangs"))
+    config = replace(Config(), outbox=OutboxSettings(profile="pg-boss"))
+    titles = [found.title for each in (sources(config=config), sources()) if (found := diagnose(each, causes).cause)]
+    assert titles == ["The worker hangs", "The processor hangs"]
 
 
 def test_no_condition_is_asked_after_one_that_fails(answers):

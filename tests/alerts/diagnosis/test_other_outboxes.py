@@ -59,7 +59,10 @@ def test_a_status_and_times(embedded):
     assert found["progress"][1].endswith("; none processed for 10 min, the last attempt 2 min ago")
     assert found["failing"][0] == "one-queue"
     assert found["durations"] == ("normal", "no job was processed lately")
-    assert found["kept_jobs"][0] == "overdue"
+    assert found["kept_jobs"] == (
+        None,
+        f"{NOT_KNOWN}the mapping does not say how long processed jobs are kept; alerting.thresholds sets a limit",
+    )
     assert found["locks"][0] == "free"
     assert {name: found[name] for name in DEFAULT_ONLY} == {name: (None, text) for name, text in DEFAULT_ONLY.items()}
     assert found["conservation"] == (None, f"{NOT_KNOWN}a job may leave the backlog without being processed")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import replace
@@ -56,7 +57,6 @@ TIMED: Final = (
     "OutboxProcessingSlow",
     "OutboxLatencyBudgetBurnFast",
     "OutboxLatencyBudgetBurnSlow",
-    "OutboxRetentionOverdue",
 )
 EXHAUSTED: Final = ("OutboxJobsExhausted", "OutboxJobsExhaustedGrowing")
 ALERTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
@@ -164,6 +164,22 @@ def test_texts_are_about_this_outbox():
     assert "A lock on outbox_messages or a slow statement" in texts["status", "OutboxSamplesStale"]
     assert not any("job_outbox" in text for text in texts.values())
     assert "exhausted jobs, which are not attempted any more." in texts["deleted", "OutboxJobsExhausted"]
+
+
+FOREIGN: Final = re.compile(
+    r"migration|rollback|verify|course|pm2|cron|\bRPC\b|\bpoll|FSM|idempotenc|Sunday|UTC|processor|job_outbox|processed_at",
+    re.IGNORECASE,
+)
+
+
+@pytest.mark.parametrize("outbox", [*profiles.names(), *SHAPES])
+def test_texts_name_nothing_of_the_default_tables(outbox):
+    """Summaries and descriptions, which are sent to people."""
+    profile = replace(Config(), outbox=OutboxSettings(profile=outbox))
+    policy = configured_policy(configuration(outbox) if outbox in SHAPES else profile)
+    texts = [text for rule in policy.rules for text in (rule.summary, rule.description)]
+    assert not [text for text in texts if FOREIGN.search(text)]
+    assert any("The watch has failed" in text for text in texts)
 
 
 def test_expressions_of_others():

@@ -91,6 +91,29 @@ def test_refused(text: str, why: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (r"x{a=~`\d+\.`}", r"\d+\."),
+        (r"x{a=`\n`}", r"\n"),
+        (r"x{a=`C:\\`}", r"C:\\"),
+        ('x{a=`say "b"`}', 'say "b"'),
+        ("x{a=`it's`}", "it's"),
+        ("x{a=`b\nc`}", "b\nc"),
+        ("x{a=``}", ""),
+        (r'x{a="`\\d`"}', r"`\d`"),
+        (r"x{a='\'`'}", "'`"),
+        ("x{a=`#b`} # it's `\\d", "#b"),
+        ('# "`\nx{a="b"}', "b"),
+    ],
+)
+def test_raw_strings(text: str, value: str) -> None:
+    """A string between backquotes has no escapes; backquotes in other strings and in comments are characters."""
+    selector = parse(text)
+    assert isinstance(selector, VectorSelector)
+    assert [matcher.value for matcher in selector.matchers] == [value]
+
+
+@pytest.mark.parametrize(
     "pattern", ["", "a|b", "a.*", "[a-z]+[^0-9]?", r"\d+\.\w*", "(a|b)c", "(?:a)", r"a\|b", "x{2,3}"]
 )
 def test_plain_patterns(pattern: str) -> None:

@@ -97,6 +97,15 @@ def everything(state: CollectorState) -> bool:
     return state.target is CollectorTarget.DATABASE
 
 
+_STARTED: list[WatchRecorder] = []
+
+
+def drop_recorders() -> None:
+    """Close the histories of all recorders that have been started, as the end of their process does."""
+    while _STARTED:
+        _STARTED.pop()._drop()
+
+
 @dataclass
 class WatchScenario:
     """Time, a state directory, and the exporter's runs in it. Units: seconds; `steady` is the boot's clock."""
@@ -125,6 +134,7 @@ class WatchScenario:
         factory = self.factory or fixtures.factory(self.duration)
         settings = WatchSettings(Seconds(self.duration), self.start, self.directory)
         self.recorder = WatchRecorder(settings, factory, take_samples=self._take)
+        _STARTED.append(self.recorder)
         return self
 
     def _take(self) -> SampleBlock | None:
@@ -182,7 +192,8 @@ class WatchScenario:
             opened.put(77, WatchRequest(action, self.now, reason))
         assert self.recorder is not None
         self.recorder.process_requests(self.moment)
-        answer = self.read().get(WatchRequest, 77)
+        with self.read() as opened:
+            answer = opened.get(WatchRequest, 77)
         assert answer is not None
         return answer
 

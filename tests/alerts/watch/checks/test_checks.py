@@ -13,7 +13,7 @@ from alerts.policy.load import configured_policy, load_policy
 from alerts.watch.checks.checks import CheckParameters, resolve
 from alerts.watch.checks.series import SERIES
 from alerts.watch.model.check import BaselineLimit, Check, CheckKind
-from exporter.config.settings import Amount, Override
+from exporter.config.settings import Amount, Config, OutboxSettings, Override
 from exporter.core.errors import ConfigError
 from tests.alerts.watch.fixtures import DAY, HOUR, policy
 from tests.outbox.shapes import configuration
@@ -168,10 +168,10 @@ def test_comparisons_with_earlier_days():
 
 
 APPLY = {
-    "timestamp": "traffic oldest_job backlog backlog_normal drain_time processing_time outbox_readable retention pages "
+    "timestamp": "traffic oldest_job backlog backlog_normal drain_time processing_time outbox_readable pages "
     "processing_time_before oldest_job_before",
     "status": "traffic oldest_job backlog backlog_normal drain_time failing_jobs processing_time outbox_readable "
-    "retention pages processing_time_before oldest_job_before failing_jobs_before",
+    "pages processing_time_before oldest_job_before failing_jobs_before",
     "boolean": "oldest_job backlog backlog_normal outbox_readable pages oldest_job_before",
     "deleted": "oldest_job backlog backlog_normal outbox_readable pages oldest_job_before",
 }
@@ -186,5 +186,23 @@ def test_checks_of_other_outboxes(shape):
     assert found["head_blocked"].limit == 50
     assert found["migration"].not_applicable == "belongs to the default tables"
     assert found["application_answers"].not_applicable == "no application is configured"
+    assert found["retention"].not_applicable
     left = {"OutboxHeadBlocked/page", "OutboxMigrationBroken/page"}
     assert not left & set(found["pages"].rules)
+
+
+def test_retention_of_other_outboxes():
+    """Its limit and source are those of the rule; without a threshold of their own it is not evaluated."""
+    assert checks()["retention"].source == "deployed: 30 days, plus the week between two Sundays, plus one day"
+    kept = {
+        profile: checks(
+            policy=configured_policy(replace(Config(), outbox=OutboxSettings(profile=profile))), application=False
+        )["retention"]
+        for profile in ("river", "procrastinate")
+    }
+    assert (kept["river"].limit, kept["river"].not_applicable) == (172_800, "")
+    assert kept["river"].source.startswith("CompletedJobRetentionPeriod, 24 hours by default, and one day (https://")
+    assert kept["procrastinate"].not_applicable == (
+        "procrastinate keeps processed jobs unless it is told otherwise (delete_jobs is `never` by default); "
+        "alerting.thresholds sets a limit"
+    )

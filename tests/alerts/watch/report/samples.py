@@ -132,7 +132,7 @@ def report() -> WatchReport:
     )  # fmt: skip
     watch = Watch(
         3, "migration", START, 0.0, DAY, INTERVAL, "0.1.0", tuple(each.check for each in results), START + DAY,
-        WatchState.FAILED, START + 60_900, START + DAY, DAY,
+        WatchState.FAILED, START + 60_900, START + DAY, DAY, database="db.internal:5432/megacampus",
     )  # fmt: skip
     compared = SignalComparison(
         "outbox:backlog_jobs", "Backlog", "jobs", 24, 24, 31.0, 22.0, 8.0, 0.6, 0.004, EffectSize.LARGE,
@@ -142,7 +142,7 @@ def report() -> WatchReport:
     comparison = DayComparison("watch 2, from 2025-11-20", (compared,))
     settings = {"watch.duration": "24h", "sampling.interval": "15s", "OutboxBacklogHigh/page": "1000"}
     return WatchReport(
-        watch, judgement, ticks(), START + DAY + 60, "0.1.0", "db.internal:5432/megacampus", comparison, settings,
+        watch, judgement, ticks(), START + DAY + 60, "0.1.0", comparison, settings,
         (*of_judgement(judgement), Change(ChangeKind.LOCK, "a lock on a table", START + 59_395, 59_380, 59_395)),
     )  # fmt: skip
 
