@@ -41,8 +41,11 @@ class FileLock:
     def acquire(self) -> None:
         """Take it, unless it is held already. Raises: DirectoryInUse when another exporter holds it.
 
-        Where no file can be made there is no lock: writing the other files fails as well, and says why.
+        One whose file was removed or replaced, as when a volume is mounted, keeps nobody out: it is taken again. Where
+        no file can be made there is no lock: writing the other files fails as well, and says why.
         """
+        if self._descriptor is not None and not _is_file(self._descriptor, self._path):
+            self.release()
         if self._descriptor is None:
             try:
                 state_directory.prepare(self._path.parent)
@@ -55,3 +58,11 @@ class FileLock:
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
+
+
+def _is_file(descriptor: int, path: Path) -> bool:
+    """Whether the open file is the one of this name."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except OSError:
+        return False

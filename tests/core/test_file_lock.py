@@ -38,6 +38,23 @@ def test_one_at_a_time(tmp_path: Path):
     second.release()
 
 
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_a_lock_whose_file_was_removed_is_taken_again(tmp_path: Path, is_replaced: bool):
+    """The open file is locked for ever, but nobody else asks for that one."""
+    first, second = (FileLock(tmp_path / "x.lock") for _ in range(2))
+    first.acquire()
+    (tmp_path / "x.lock").unlink()
+    if is_replaced:
+        second.acquire()
+        with pytest.raises(DirectoryInUse):
+            first.acquire()
+        second.release()
+    first.acquire()
+    with pytest.raises(DirectoryInUse):
+        second.acquire()
+    first.release()
+
+
 def test_a_killed_process_leaves_no_lock(tmp_path: Path):
     path = tmp_path / "x.lock"
     words = [sys.executable, "-c", HOLD, str(path)]
