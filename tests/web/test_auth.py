@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import logging
+import threading
 
 import bcrypt
 import pytest
@@ -116,11 +117,17 @@ def test_an_unknown_user_costs_as_much_as_a_known_one():
 def test_sixteen_checks_may_wait():
     """At any time: further ones are refused at once, also when earlier ones have ended."""
     secrets = {"alice": Secret(hashed(PASSWORD))}
-    authenticator = Authenticator()
+    all_asked = threading.Event()
+    authenticator = Authenticator(lambda *_: not all_asked.wait(10))
+
+    async def end_first_check() -> bool:
+        all_asked.set()
+        return True
 
     async def ask_all(guess: str) -> list[object]:
+        all_asked.clear()
         guesses = (authenticator.allows(secrets, basic("alice", f"{guess}{number}")) for number in range(25))
-        return list(await asyncio.gather(*guesses, return_exceptions=True))
+        return list(await asyncio.gather(*guesses, end_first_check(), return_exceptions=True))
 
     async def ask_twice() -> list[list[object]]:
         return [await ask_all("first"), await ask_all("second")]

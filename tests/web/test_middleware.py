@@ -126,8 +126,8 @@ def respond(handler: Handler, config: WebConfig, *passwords: str) -> list[Respon
 
 
 def test_too_many_simultaneous_logins_get_status_503():
-    """With the time to wait, so that a scraper tries again."""
-    users = {"alice": Secret(hashed(PASSWORD))}
+    """With the time to wait, so that a scraper tries again. At this cost the first check outlasts the requests."""
+    users = {"alice": Secret(hashed(PASSWORD, 9))}
     responses = respond(answer, WebConfig(users=users), *map(str, range(20)))
     assert sorted(response.status for response in responses) == [401] * 16 + [503] * 4
     refused = [response.headers for response in responses if response.status == 503]
