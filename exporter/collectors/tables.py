@@ -42,10 +42,10 @@ class TablesCollector:
 
     def collect(self) -> CollectorOutcome:
         """One sample."""
+        unlisted = self._unlisted_statuses()
         with self._database.sample() as session:
             tables = read_statistics(session)
-            horizon, values = self._hidden_from_some(session, tables)
-        unlisted = statuses.unlisted(self._database.mapping, values)
+            horizon = self._horizon(session, tables)
         self._log(horizon)
         self._log_statuses(unlisted)
         return CollectorOutcome(
@@ -55,20 +55,22 @@ class TablesCollector:
             notices=(*notices(horizon), *status_notices(self._database.mapping.table, unlisted)),
         )
 
-    def _hidden_from_some(
-        self, session: Session, tables: Iterable[TableStatistics]
-    ) -> tuple[Horizon, tuple[StatusValue, ...]]:
-        """The horizon after this sample, and the values of the status.
+    def _horizon(self, session: Session, tables: Iterable[TableStatistics]) -> Horizon:
+        """The horizon after this sample; nothing is known of it where a server hides its sessions from this role."""
+        try:
+            holders = read_holders(session)
+        except PermissionDenied:
+            return Horizon((), session.now, {})
+        return self._tracker.note(session.now, holders, tables)
 
-        Nothing is known of either where a server hides its sessions from this role, nor of values where it hides its
-        statistics: the session cannot be used after that.
-        """
-        horizon = Horizon((), session.now, {})
+    def _unlisted_statuses(self) -> tuple[str, ...]:
+        """In a transaction of its own: where a server hides its statistics from this role, the refusal ends it."""
+        mapping = self._database.mapping
         values: tuple[StatusValue, ...] = ()
-        with suppress(PermissionDenied):
-            horizon = self._tracker.note(session.now, read_holders(session), tables)
-            values = statuses.read_known(session)
-        return horizon, values
+        if mapping.status:
+            with suppress(PermissionDenied), self._database.sample() as session:
+                values = statuses.read_known(session)
+        return statuses.unlisted(mapping, values)
 
     def _log(self, horizon: Horizon) -> None:
         """Log who pins the horizon, when that changes."""

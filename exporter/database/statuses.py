@@ -43,12 +43,10 @@ def read(session: Session) -> tuple[StatusRow, ...]:
 def read_known(session: Session) -> tuple[StatusValue, ...]:
     """The values that the catalogue knows: labels of an enumeration, or what ANALYZE found in rows.
 
-    Shape: empty where nothing is known, as of a column that this role may not read or under row-level security, and
-    where the mapping has no status. Raises: SampleError.
+    Shape: empty where nothing is known, as of a column that this role may not read or under row-level security. The
+    mapping has a status. Raises: SampleError.
     """
     m = session.mapping
-    if not m.status:
-        return ()
     return tuple(session.fetch("status_values", StatusValue, schema=session.schema, table=m.table, column=m.status))
 
 

@@ -92,8 +92,8 @@ def _uncounted(jobs: Mapping[str, float] | None) -> str:
 
 
 def _card(name: str, value: str, note: str) -> str:
-    shown = f'<dd><div class="value">{value}</div><div class="soft">{note}</div></dd>'
-    return f'<div class="card"><dt>{name}</dt>{shown}</div>'
+    content = f'<div class="value">{value}</div><div class="soft">{note}</div>'
+    return f'<div class="card"><dt>{name}</dt><dd>{content}</dd></div>'
 
 
 def _trend(status: Mapping[str, Any], key: str, name: str) -> str:

@@ -164,6 +164,22 @@ def test_a_server_that_hides_its_statistics():
     assert not outcome.failures
 
 
+def test_a_server_that_hides_its_sessions():
+    """Nothing is known of the horizon, and the status is."""
+
+    def refuse(**_: object) -> None:
+        raise PermissionDenied("permission denied for view pg_stat_activity")
+
+    held = [{"value": "held", "is_label": True}]
+    client = FakeClient(FakeSession({"table_statistics": [], "vacuum_horizon": refuse, "status_values": held}))
+    client.mapping = client.session.mapping = STATUS
+    outcome = TablesCollector(client).collect()
+    assert [(notice.name, notice.text) for notice in outcome.notices] == [
+        ("mails", "state 'held' is a value of its type that means nothing in this mapping; counted nowhere")
+    ]
+    assert not outcome.failures
+
+
 def test_who_pins_the_horizon_is_noticed_and_logged_once(caplog):
     """The notice stays as long as the horizon is pinned; the log has its begin and its end."""
     caplog.set_level(logging.INFO, "exporter")
