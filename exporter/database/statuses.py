@@ -1,4 +1,4 @@
-"""The values of the status: those that stand in rows, and those that the catalogue knows without reading rows.
+"""The values of the status: those of rows, and those that the catalogue knows without reading rows.
 
 What people have to hear of: a value that means nothing, and one that the time of processing contradicts.
 """
@@ -57,7 +57,7 @@ def listed(mapping: OutboxMapping) -> tuple[str, ...]:
 
 
 def unlisted(mapping: OutboxMapping, values: Iterable[StatusValue]) -> tuple[str, ...]:
-    """What is to be told of the values that the mapping does not list: those of the type, and those of rows."""
+    """Messages about the values that the mapping does not list: those of the type, and those of rows."""
     known = {*listed(mapping), *mapping.status_cancelled}
     found = [each for each in values if each.value not in known]
     of_type = [each.value for each in found if each.is_label]

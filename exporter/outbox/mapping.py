@@ -40,7 +40,7 @@ class OutboxMapping:
     `queues_table` holds the names of queues, where the column `queue` only refers to them: by its `queues_id`, the name
     is in its `queues_name`.
 
-    `status_cancelled` are values of jobs that count nowhere. People are told of another one that is not listed.
+    `status_cancelled` are values of jobs that count nowhere. Another value that is not listed is reported.
 
     `is_removed_when_processed`: a processed job's row is deleted. `is_cancelled_below_max_attempts`: a cancelled job
     has the status of a failed one.
